@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, NewType, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -93,6 +93,25 @@ def unchecked(kind: type[_AnyModel], values: dict[str, Any], fields_set: frozens
     return model
 
 
+def all_unchecked(kind: type[_AnyModel], each: Iterable[dict[str, Any]], fields_set: frozenset[str]) -> list[_AnyModel]:
+    """`unchecked` for the values of many models, in half of the time."""
+    if (shared := _FIELDS_SET.get(fields_set)) is None:
+        shared = _FIELDS_SET[fields_set] = set(fields_set)
+    new, put, models = kind.__new__, _set, list[_AnyModel]()
+    names = kind._sharing_names  # noqa: SLF001 -- of this module
+    count = len(names)
+    for values in each:
+        (own := names.copy()).update(values)  # as `_sharing` does it
+        if len(values) != count or len(own) != count:
+            own = values
+        models.append(model := new(kind))
+        put(model, "__dict__", own)
+        put(model, "__pydantic_fields_set__", shared)
+        put(model, "__pydantic_extra__", None)
+        put(model, "__pydantic_private__", None)
+    return models
+
+
 def _sharing(kind: type[Model], values: dict[str, Any]) -> dict[str, Any]:
     """The same values, with the table of names of their class if they are those of all fields and nothing else."""
     names = kind._sharing_names  # noqa: SLF001 -- of this module
@@ -131,10 +150,19 @@ _LENGTHS = tuple(length.to_bytes(8, "little") for length in range(_SHORT))
 
 def digest(*parts: str) -> str:
     """128-bit BLAKE2b of the parts in hexadecimal. Each part is length-prefixed, so different splits do not collide."""
+    return digest_of(framed(parts))
+
+
+def framed(parts: Iterable[str]) -> bytes:
+    """The parts as `digest` reads them; those of two sequences one after the other are those of both together."""
     pieces: list[bytes] = []
     for part in parts:
         raw = part.encode()
         length = len(raw)
-        pieces.append(_LENGTHS[length] if length < _SHORT else length.to_bytes(8, "little"))
-        pieces.append(raw)
-    return hashlib.blake2b(b"".join(pieces), digest_size=16).hexdigest()
+        pieces += (_LENGTHS[length] if length < _SHORT else length.to_bytes(8, "little"), raw)
+    return b"".join(pieces)
+
+
+def digest_of(parts: bytes) -> str:
+    """The digest of framed parts."""
+    return hashlib.blake2b(parts, digest_size=16).hexdigest()

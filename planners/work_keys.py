@@ -10,7 +10,7 @@ from typing import Any
 
 from planners.bindings import Binding, Computed, InputRef, Leaf, Path, StepRef, Value, fold_binding, follow
 from planners.expressions.reads import used_reads
-from planners.model import StepId, WorkKey, canonical_json, digest
+from planners.model import StepId, WorkKey, canonical_json, digest, digest_of, framed
 from planners.occurrences import Ranges, nth_free
 from planners.workflow import Step
 
@@ -63,21 +63,24 @@ def work_key(
 
     A literal and a task input of equal value give the same key. The keys that it writes to the context are part of it.
     """
-    return _key(step.capability, agent_identity, _bound_parts(step, parents, inputs), occurrence)
+    parts = framed(_bound_parts(step, parents, inputs))
+    return WorkKey(digest_of(_head(step.capability, agent_identity, occurrence) + parts))
 
 
-def _key(capability: str, agent_identity: str, parts: Iterable[str], occurrence: int) -> WorkKey:
-    return WorkKey(digest(capability, agent_identity, str(occurrence), *parts))
+def _head(capability: str, agent_identity: str, occurrence: int = 0) -> bytes:
+    """What the key of work begins with, before what the step is bound to."""
+    return framed((capability, agent_identity, str(occurrence)))
 
 
 def _bound_parts(step: Step, parents: Mapping[StepId, WorkKey], inputs: InputDigests) -> list[str]:
     """What a step is bound to, and what else the key of its work depends on besides capability and agent."""
-    parts = [
-        f"{name}=s{parents[binding.step]}{_WHOLE}"
-        if type(binding) is StepRef and not binding.path  # by far the most common, and isinstance is slow on models
-        else f"{name}={_bound(binding, parents, inputs)}"
-        for name, binding in sorted(step.inputs.items())
-    ]
+    parts: list[str] = []
+    bound = step.inputs
+    for name, binding in sorted(bound.items()) if len(bound) > 1 else bound.items():
+        if type(binding) is StepRef and not binding.path:  # by far the most common, and isinstance is slow on models
+            parts.append(f"{name}=s{parents[binding.step]}{_WHOLE}")
+        else:
+            parts.append(f"{name}={_bound(binding, parents, inputs)}")
     if step.writes:
         parts.append(f"$writes={canonical_json(step.writes)}")
     if step.compact is not None:
@@ -102,23 +105,31 @@ def work_keys(
         repeats: the numbers of like steps outside these: the key of the first such step -> the numbers.
     """
     keys: dict[StepId, WorkKey] = dict(finished or {})
+    # Like steps of this call get different numbers, so only the keys of finished steps can be taken.
     taken, given, seen = repeats or {}, set(keys.values()), dict[WorkKey, int]()
-    firsts: dict[tuple[str, ...], WorkKey] = {}
+    heads, firsts = dict[tuple[str, str], bytes](), dict[bytes, WorkKey]()
     for step, identity in steps:
-        if step.id in keys:
+        step_id, kind = step.id, (step.capability, identity)
+        if step_id in keys:
             continue
-        parts = _bound_parts(step, keys, inputs)
-        work = step.capability, identity, *parts
-        if (first := firsts.get(work)) is None:
-            first = firsts[work] = _key(step.capability, identity, parts, 0)
-        key, count = None, seen.get(first, 0)
+        if (head := heads.get(kind)) is None:
+            head = heads[kind] = _head(*kind)
+        parts = framed(_bound_parts(step, keys, inputs))
+        if (first := firsts.get(work := head + parts)) is None:
+            first, count = WorkKey(digest_of(work)), 0
+            firsts[work] = first
+            if first not in given and first not in taken:  # as most are
+                keys[step_id] = first
+                continue
+        else:
+            count = seen.get(first, 1)
+        key = None
         while key is None or key in given:
             number = nth_free(count, taken[first]) if first in taken else count
             count += 1
-            key = _key(step.capability, identity, parts, number) if number else first
+            key = WorkKey(digest_of(_head(*kind, number) + parts)) if number else first
         seen[first] = count
-        keys[step.id] = key
-        given.add(key)
+        keys[step_id] = key
     return keys
 
 

@@ -23,6 +23,9 @@ _log = logging.getLogger(__name__)
 _PACKAGE = "planners.scheduling.kernel"
 # In the order of their imports.
 _MODULES = ("profiles", "placement", "passes", "ties", "choices")
+# The caller keeps the arrays, and no function makes one. Counting references to them nevertheless, which only an option
+# without documentation switches off, takes a sixth of the time.
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
 # The process that compiles gives way to all others.
 _LONGEST_S = 3600.0
 
@@ -105,7 +108,7 @@ def compiled(folder: Path) -> Kernel:
     try:
         twins: dict[FunctionType, Any] = {}
         for name in _MODULES:
-            _compile_module(name, twins, numba.njit(cache=True, nogil=True))
+            _compile_module(name, twins, numba.njit(**_OPTIONS))
     finally:
         config.CACHE_DIR = before
     return Kernel.of(twins)
@@ -130,7 +133,7 @@ def _compile_module(name: str, twins: dict[FunctionType, Any], compile_function:
 
 def _digest() -> str:
     """Of everything that the machine code depends on and numba does not check."""
-    digest = sha256()
+    digest = sha256(repr(_OPTIONS).encode())
     for name in (*_MODULES, "example"):
         spec = find_spec(f"{_PACKAGE}.{name}")
         assert spec is not None

@@ -11,26 +11,29 @@ import numpy as np
 
 from planners.scheduling.problem.arrays import Floats, Ints, ProblemArrays
 
-# Counts: of steps, nodes, demands, and pairs of limit and amount; how long a row of costs is; the end of all pieces.
-STEPS, NODES, DEMANDS, SLOTS, WIDTH, USED = range(6)
+# Counts: of steps, nodes, groups, demands, and pairs of limit and amount; how long a row of costs is; the end of all
+# pieces.
+STEPS, NODES, GROUPS, DEMANDS, SLOTS, WIDTH, USED = range(7)
 # The integers of a problem, as in `ProblemArrays`.
-PARENT_FIRST, PARENTS, CHILD_FIRST, CHILDREN, CELL_FIRST, DURATION, KIND = range(6, 13)
-KIND_GROUP, KIND_LAG, KIND_DEMAND, KIND_RUNS = range(13, 17)
-USE_FIRST, USE_LIMIT, USE_AMOUNT, USE_HOLD, USE_SLOT, SLOT_LIMIT = range(17, 23)
-TABLE_FIRST, TABLE_CELLS, TAILS, GROUP_FIRST, GROUP_NODES, GROUP_OF, DEMAND, GUARD = range(23, 31)
+PARENT_FIRST, PARENTS, CHILD_FIRST, CHILDREN, CELL_FIRST, DURATION, KIND = range(7, 14)
+KIND_GROUP, KIND_LAG, KIND_DEMAND, KIND_RUNS = range(14, 18)
+USE_FIRST, USE_LIMIT, USE_AMOUNT, USE_HOLD, USE_SLOT, SLOT_LIMIT = range(18, 24)
+TABLE_FIRST, TABLE_CELLS, TAILS, GROUP_FIRST, GROUP_NODES, GROUP_OF, DEMAND, GUARD = range(24, 32)
 # The pieces of free capacity. Those of a resource begin at BEGIN in TIMES and FREE; SIZE of them are in use, and there
 # is ROOM for more. KNOWN tells for which demand and node (demand * nodes + node) OPENS, GAPS and SINCE are up to date:
-# what they mean is written in `FreeWindows`. FULL_SINCE and FULL_UNTIL are ``known_full`` of limits.
-BEGIN, SIZE, ROOM, OPENS, GAPS, SINCE, KNOWN, FULL_SINCE, FULL_UNTIL = range(31, 40)
+# what they mean is written in `FreeWindows`, as is what SOONEST, LONGEST and FROM_THEN mean, for a demand and a group
+# (demand * groups + group). SOONEST may lag behind, and 0 tells that the three are not known. No use of a limit can
+# start from FULL_SINCE to FULL_UNTIL.
+BEGIN, SIZE, ROOM, OPENS, GAPS, SINCE, KNOWN, SOONEST, LONGEST, FROM_THEN, FULL_SINCE, FULL_UNTIL = range(32, 44)
 # The steps placed so far (CELL is -1 for others), and what `placement.find_ready` and `passes.sort_modes` found last.
-CELL, NODE, START, END, ARRIVES, MARK, PRODUCER, PRODUCED, READY, BY_SCORE = range(40, 50)
+CELL, NODE, START, END, ARRIVES, MARK, PRODUCER, PRODUCED, READY, BY_SCORE = range(44, 54)
 # What is asked: the order of the steps; their cells, nodes (-1: any) and starts; the steps that stay where they are.
-ORDER, CELLS, ON, STARTS, KEPT = range(50, 55)
+ORDER, CELLS, ON, STARTS, KEPT = range(54, 59)
 # Space for lists of steps and cells, and for what is known of a node and of the limits while a step is taken away.
-MISSING, HEAP, CANDIDATES, CANDIDATE_NODES, SAVED, TIMES, FREE = range(55, 62)
+MISSING, HEAP, CANDIDATES, CANDIDATE_NODES, SAVED, TIMES, FREE = range(59, 66)
 # Arrays of floats. Of the problem; the dollars spent, and the scores of the modes of a step; then what is asked: the
 # costs of the modes of each step, latest ends, shares of the budget, what steps are ordered by.
-USD, QUALITY, SHORTEST, SPENT, SCORES, COSTS, LATEST, RESERVED, RANGES, BUDGET, PRIORITY, ENDS = range(62, 74)
+USD, QUALITY, SHORTEST, SPENT, SCORES, COSTS, LATEST, RESERVED, RANGES, BUDGET, PRIORITY, ENDS = range(66, 78)
 
 # So many pieces a resource can have, at least, before it is moved to where it has more room.
 _ROOM = 8
@@ -57,7 +60,8 @@ def new_memory(p: ProblemArrays, placements: int) -> Memory:
     size = np.diff(p.piece_first)
     room = 2 * size + _ROOM
     begin = np.cumsum(room) - room
-    windows, slots, width = len(p.demand) * nodes, len(p.slot_limit), int(np.diff(p.table_first).max())
+    groups, windows, slots = len(p.group_first) - 1, len(p.demand) * nodes, len(p.slot_limit)
+    width = int(np.diff(p.table_first).max())
     modes = int(np.diff(p.cell_first).max())
     # A placement adds two pieces to each resource that it takes, and a resource that grows moves to twice its room.
     uses = int(np.diff(p.use_first).max(initial=0))
@@ -66,13 +70,13 @@ def new_memory(p: ProblemArrays, placements: int) -> Memory:
     given += [p.kind_lag, p.kind_demand, p.kind_runs, p.use_first, p.use_limit, p.use_amount, p.use_hold, p.use_slot]
     given += [p.slot_limit, p.table_first, p.table_cells, p.tails, p.group_first, p.group_nodes, p.group_of, p.demand]
     given += [p.guard, begin, size, room]
-    zeros = [windows] * 4 + [slots] * 2 + [steps] * 5 + [nodes] * 3 + [3, width] + [steps] * 7 + [modes + 1] * 2
-    zeros += [1 + 4 * len(p.demand) + 2 * slots]
+    zeros = [windows] * 4 + [len(p.demand) * groups] * 3 + [slots] * 2 + [steps] * 5 + [nodes] * 3 + [3, width]
+    zeros += [steps] * 7 + [modes + 1] * 2 + [1 + 4 * len(p.demand) + 2 * slots]
     floats = [len(p.usd), len(p.kind_quality), steps, 1, width, steps * width, steps, steps, steps, 3, steps, steps]
     lengths = [USD + len(floats), *map(len, given), *zeros, pool]
     starts = np.cumsum(lengths)
     m = np.zeros(starts[-1] + pool, np.int64)
-    m[:6] = steps, nodes, len(p.demand), slots, width, room.sum()
+    m[:7] = steps, nodes, groups, len(p.demand), slots, width, room.sum()
     m[PARENT_FIRST:USD] = starts
     m[USD : USD + len(floats)] = np.cumsum([0, *floats[:-1]])
     m[starts[0] : starts[len(given)]] = np.concatenate(given)

@@ -40,7 +40,7 @@ from planners.scheduling.kernel.memory import (
     USD,
     WIDTH,
 )
-from planners.scheduling.kernel.placement import earliest, earliest_on, find_ready, place, ready_on
+from planners.scheduling.kernel.placement import earliest, earliest_on, find_ready, not_before, place, ready_on
 from planners.scheduling.problem.arrays import Floats, Ints
 
 # What `serial` returns, besides the number of a step without modes.
@@ -88,7 +88,7 @@ def select(
     low, costs, usd, durations = m[m[TABLE_FIRST] + step], m[COSTS] + step * m[WIDTH], m[USD], m[DURATION]
     count, cells, by_score = m[m[TABLE_FIRST] + step + 1] - low, m[TABLE_CELLS] + low, m[BY_SCORE]
     find_ready(m, step)
-    soonest, elsewhere, producers, latest = m[m[READY]], m[m[READY] + 1], m[m[READY] + 2], f[m[LATEST] + step]
+    soonest, latest, kinds = m[m[READY]], f[m[LATEST] + step], m[KIND]
     per_end, before = per_quantum * end_weight, 0.0
     is_late = soonest + f[m[SHORTEST] + step] >= latest
     sort_modes(m, f, step, per_quantum * (1 + end_weight) if is_late or end_weight == 0 else per_end)
@@ -104,7 +104,8 @@ def select(
             break
         if f[usd + cell] > most_usd:
             continue
-        if producers == 0 and own + per_end * (elsewhere + duration) > least:
+        end = not_before(m, m[kinds + cell], soonest, duration) + duration
+        if own + per_end * end + (per_quantum * (end - latest) if end > latest else 0.0) > least:
             continue
         start, node = earliest(m, cell)
         end = start + duration

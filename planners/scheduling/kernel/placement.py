@@ -7,17 +7,20 @@ from planners.scheduling.kernel.memory import (
     DEMANDS,
     DURATION,
     END,
+    FROM_THEN,
     FULL_SINCE,
     FULL_UNTIL,
     GAPS,
     GROUP_FIRST,
     GROUP_NODES,
     GROUP_OF,
+    GROUPS,
     KIND,
     KIND_DEMAND,
     KIND_GROUP,
     KIND_LAG,
     KNOWN,
+    LONGEST,
     MARK,
     NODE,
     NODES,
@@ -31,6 +34,7 @@ from planners.scheduling.kernel.memory import (
     SINCE,
     SLOT_LIMIT,
     SLOTS,
+    SOONEST,
     SPENT,
     START,
     USD,
@@ -38,6 +42,7 @@ from planners.scheduling.kernel.memory import (
     USE_FIRST,
     USE_HOLD,
     USE_LIMIT,
+    USE_SLOT,
 )
 from planners.scheduling.kernel.profiles import (
     first_fit,
@@ -169,6 +174,21 @@ def first_within_limits(m: Ints, kind: int, ready: int, duration: int) -> tuple[
     return best_start, best_node
 
 
+def not_before(m: Ints, kind: int, ready: int, duration: int) -> int:
+    """A time from ``ready`` on before which a call of this kind can certainly start on no node."""
+    start, demand = ready, m[m[KIND_DEMAND] + kind]
+    if demand >= 0:
+        g = demand * m[GROUPS] + m[m[KIND_GROUP] + kind]
+        soonest = m[m[SOONEST] + g]
+        if soonest > ready >= m[m[FROM_THEN] + g] and duration > m[m[LONGEST] + g]:
+            start = soonest
+    for use in range(m[m[USE_FIRST] + kind], m[m[USE_FIRST] + kind + 1]):
+        slot = m[m[USE_SLOT] + use]
+        if m[m[FULL_SINCE] + slot] <= start < m[m[FULL_UNTIL] + slot]:
+            start = m[m[FULL_UNTIL] + slot]
+    return int(start)
+
+
 def place(m: Ints, f: Floats, step: int, cell: int, node: int, start: int) -> None:
     """Schedule a step."""
     end = start + m[m[DURATION] + cell]
@@ -194,11 +214,12 @@ def take(m: Ints, cell: int, node: int, start: int, sign: int) -> None:
     end, demand = start + duration, m[m[KIND_DEMAND] + kind]
     if demand >= 0:
         reserve(m, node, start, end, sign * m[m[DEMAND] + demand])
-        for w in range(node, m[DEMANDS] * nodes, nodes):
+        for other in range(m[DEMANDS]):
+            w = other * nodes + node
             if sign < 0:
-                m[m[KNOWN] + w] = 0
+                m[m[KNOWN] + w] = m[m[SOONEST] + other * m[GROUPS] + m[m[GROUP_OF] + node]] = 0
             elif m[m[KNOWN] + w] == 1 and end > m[m[OPENS] + w]:
-                note_reserved(m, w, start, end)
+                note_reserved(m, other, node, start, end)
     for use in range(m[m[USE_FIRST] + kind], m[m[USE_FIRST] + kind + 1]):
         limit, hold = m[m[USE_LIMIT] + use], m[m[USE_HOLD] + use]
         reserve(m, nodes + limit, start, start + (duration if hold < 0 else hold), sign * m[m[USE_AMOUNT] + use])

@@ -4,20 +4,26 @@ from planners.scheduling.kernel.memory import (
     BEGIN,
     DEMAND,
     FREE,
+    FROM_THEN,
     FULL_SINCE,
     FULL_UNTIL,
     GAPS,
     GROUP_FIRST,
     GROUP_NODES,
+    GROUP_OF,
+    GROUPS,
     GUARD,
     KNOWN,
+    LONGEST,
     NODES,
     OPENS,
     ROOM,
     SINCE,
     SIZE,
+    SOONEST,
     TIMES,
     USE_AMOUNT,
+    USE_HOLD,
     USE_LIMIT,
     USE_SLOT,
     USED,
@@ -91,31 +97,38 @@ def first_fit(m: Ints, use: int, ready: int, latest: int, duration: int) -> int:
         return ready
     resource, slot = m[NODES] + m[m[USE_LIMIT] + use], m[m[USE_SLOT] + use]
     guard, last = m[m[GUARD] + resource], m[m[BEGIN] + resource] + m[m[SIZE] + resource] - 1
-    known = m[m[FULL_SINCE] + slot] <= ready < m[m[FULL_UNTIL] + slot]
-    start = m[m[FULL_UNTIL] + slot] if known else ready
+    since, until = m[FULL_SINCE] + slot, m[FULL_UNTIL] + slot
+    known = m[since] <= ready < m[until]
+    start = m[until] if known else ready
     if start > latest:
         return int(start)
-    i = piece_at(m, resource, start)
+    i, times = piece_at(m, resource, start), m[TIMES]
     if not fits(m, i, guard, amount):
         i = next_fitting(m, resource, i, latest, amount)
-        start = m[m[TIMES] + i]
+        start = m[times + i]
         if not known:
-            m[m[FULL_SINCE] + slot] = ready
-        m[m[FULL_UNTIL] + slot] = start
-    end = start + duration
-    while i < last and m[m[TIMES] + i + 1] < end and start <= latest:
+            m[since] = ready
+        m[until] = start
+    full, end = start, start + duration
+    while i < last and m[times + i + 1] < end and start <= latest:
         i += 1
         if not fits(m, i, guard, amount):
             i = next_fitting(m, resource, i, latest, amount)
-            start = m[m[TIMES] + i]
+            start = m[times + i]
             end = start + duration
+    # Where all uses take the same time, none of them can start before, and the search need not be repeated.
+    if start > full and m[m[USE_HOLD] + use] >= 0:
+        if not m[since] <= ready < m[until]:
+            m[since] = ready
+        m[until] = start
     return int(start)
 
 
 def next_fitting(m: Ints, resource: int, piece: int, latest: int, demand: int) -> int:
     """The first piece from this one on into which a demand fits, or that begins after ``latest``, or is the last."""
     guard, last = m[m[GUARD] + resource], m[m[BEGIN] + resource] + m[m[SIZE] + resource] - 1
-    while piece < last and m[m[TIMES] + piece] <= latest and not fits(m, piece, guard, demand):
+    times, free = m[TIMES], m[FREE]
+    while piece < last and m[times + piece] <= latest and ((m[free + piece] | guard) - demand) & guard != guard:
         piece += 1
     return piece
 
@@ -128,39 +141,41 @@ def window(m: Ints, demand: int, node: int) -> int:
         m[m[OPENS] + w] = m[m[GAPS] + w] = m[m[SINCE] + w] = 0
         last = m[m[BEGIN] + node] + m[m[SIZE] + node] - 1
         if m[m[SIZE] + node] > 1:
-            note_reserved(m, w, 0, m[m[TIMES] + last])
+            note_reserved(m, demand, node, 0, m[m[TIMES] + last])
     return int(w)
 
 
-def note_reserved(m: Ints, w: int, start: int, end: int) -> None:
-    """Note that capacity was reserved from start to end on the node of a window."""
+def note_reserved(m: Ints, demand: int, node: int, start: int, end: int) -> None:
+    """Note for a demand that capacity was reserved from start to end on a node."""
+    w = demand * m[NODES] + node
     opened = m[m[OPENS] + w]
     if end <= opened:
         return
-    nodes = m[NODES]
-    node, demand = w % nodes, m[m[DEMAND] + w // nodes]
-    guard, since = m[m[GUARD] + node], max(start, opened)
+    amount, guard, since, times = m[m[DEMAND] + demand], m[m[GUARD] + node], max(start, opened), m[TIMES]
     last = piece_at(m, node, end - 1)
-    while fits(m, last, guard, demand):
-        if m[m[TIMES] + last] <= since:
+    while fits(m, last, guard, amount):
+        if m[times + last] <= since:
             return
         last -= 1
     first = last
-    while m[m[TIMES] + first] > since and not fits(m, first - 1, guard, demand):
+    while m[times + first] > since and not fits(m, first - 1, guard, amount):
         first -= 1
-    m[m[OPENS] + w] = m[m[TIMES] + last + 1]
-    m[m[GAPS] + w] = max(m[m[GAPS] + w], m[m[TIMES] + first] - opened)
+    m[m[OPENS] + w] = m[times + last + 1]
+    gap = m[times + first] - opened
+    if gap > m[m[GAPS] + w]:
+        m[m[GAPS] + w] = gap
+        longest = m[LONGEST] + demand * m[GROUPS] + m[m[GROUP_OF] + node]
+        m[longest] = max(m[longest], gap)
 
 
-def in_gap(m: Ints, w: int, ready: int, duration: int) -> int:
-    """The first start from ``ready`` on in a window that ends; -1 if there is none."""
-    nodes = m[NODES]
-    node, demand, until = w % nodes, m[m[DEMAND] + w // nodes], m[m[OPENS] + w]
-    guard, i = m[m[GUARD] + node], piece_at(m, node, ready)
-    longest, start = 0, -1
-    while m[m[TIMES] + i] < until:
-        at = m[m[TIMES] + i]
-        if fits(m, i, guard, demand):
+def in_gap(m: Ints, demand: int, node: int, ready: int, duration: int) -> int:
+    """The first start on a node from ``ready`` on in a window that ends; -1 if there is none."""
+    w = demand * m[NODES] + node
+    amount, guard, until, times, free = m[m[DEMAND] + demand], m[m[GUARD] + node], m[m[OPENS] + w], m[TIMES], m[FREE]
+    i, longest, start = piece_at(m, node, ready), 0, -1
+    while m[times + i] < until:
+        at = m[times + i]
+        if ((m[free + i] | guard) - amount) & guard == guard:
             if start < 0:
                 start = max(at, ready)
         elif start >= 0:
@@ -171,6 +186,9 @@ def in_gap(m: Ints, w: int, ready: int, duration: int) -> int:
         i += 1
     m[m[GAPS] + w] = longest
     m[m[SINCE] + w] = ready
+    g = demand * m[GROUPS] + m[m[GROUP_OF] + node]
+    m[m[LONGEST] + g] = max(m[m[LONGEST] + g], longest)
+    m[m[FROM_THEN] + g] = max(m[m[FROM_THEN] + g], ready)
     return -1
 
 
@@ -181,7 +199,7 @@ def first_on(m: Ints, demand: int, node: int, ready: int, duration: int) -> int:
     if opens <= ready:
         return ready
     if duration <= m[m[GAPS] + w] or ready < m[m[SINCE] + w]:
-        start = in_gap(m, w, ready, duration)
+        start = in_gap(m, demand, node, ready, duration)
         if start >= 0:
             return start
     return opens
@@ -189,25 +207,31 @@ def first_on(m: Ints, demand: int, node: int, ready: int, duration: int) -> int:
 
 def first_in_group(m: Ints, demand: int, group: int, ready: int, duration: int) -> tuple[int, int]:
     """(start, node): the first start on any node; of equal starts, the first node that opens by then."""
-    start, found = -1, -1
+    start, found, g = -1, -1, demand * m[GROUPS] + group
     nodes, begin, end = m[GROUP_NODES], m[m[GROUP_FIRST] + group], m[m[GROUP_FIRST] + group + 1]
-    opened, row, known = m[OPENS], demand * m[NODES], m[KNOWN]
+    row = demand * m[NODES]
+    opened, known = m[OPENS] + row, m[KNOWN] + row
     for j in range(nodes + begin, nodes + end):
         node = m[j]
-        if m[known + row + node] == 0:
+        if m[known + node] == 0:
             window(m, demand, node)
-        opens = m[opened + row + node]
+        opens = m[opened + node]
         if opens <= ready:
             return ready, node
         if found < 0 or opens < start:
             start, found = opens, node
-    gaps, since = m[GAPS] + row, m[SINCE] + row
+    if m[m[SOONEST] + g] > 0 and duration > m[m[LONGEST] + g] and ready >= m[m[FROM_THEN] + g]:
+        m[m[SOONEST] + g] = start
+        return start, found
+    soonest, longest, from_then, gaps, since = start, 0, 0, m[GAPS] + row, m[SINCE] + row
     for j in range(nodes + begin, nodes + end):
         node = m[j]
         if m[gaps + node] >= duration or ready < m[since + node]:
-            gap = in_gap(m, row + node, ready, duration)
+            gap = in_gap(m, demand, node, ready, duration)
             if 0 <= gap < start:
                 start, found = gap, node
                 if start == ready:
-                    break
+                    return start, found
+        longest, from_then = max(longest, m[gaps + node]), max(from_then, m[since + node])
+    m[m[SOONEST] + g], m[m[LONGEST] + g], m[m[FROM_THEN] + g] = soonest, longest, from_then
     return start, found

@@ -11,6 +11,7 @@ from planners.scheduling.kernel.memory import (
     CHILDREN,
     DEMAND,
     DURATION,
+    FREE,
     GAPS,
     GROUP_FIRST,
     GROUP_NODES,
@@ -210,27 +211,29 @@ def fits_by(m: Ints, demand: int, node: int, ready: int, latest: int, duration: 
     w = demand * m[NODES] + node
     if m[m[KNOWN] + w] == 0 and node != m[m[SAVED]]:
         window(m, demand, node)
-        in_gap(m, w, 0, NEVER)  # which finds the longest gap
+        in_gap(m, demand, node, 0, NEVER)  # which finds the longest gap
     if m[m[KNOWN] + w] == 1:
         opens = m[m[OPENS] + w]
         if opens <= ready:
             return ready
         if duration > m[m[GAPS] + w] and ready >= m[m[SINCE] + w]:
             return int(opens) if opens <= latest else -1
-    amount, guard = m[m[DEMAND] + demand], m[m[GUARD] + node]
+    amount, guard, times, free = m[m[DEMAND] + demand], m[m[GUARD] + node], m[TIMES], m[FREE]
     last = m[m[BEGIN] + node] + m[m[SIZE] + node] - 1
     if ready + duration > latest and not fits(m, piece_at(m, node, latest), guard, amount):
         return -1
     start, i = ready, piece_at(m, node, ready)
     while start <= latest:
-        if not fits(m, i, guard, amount):
-            while i < last and m[m[TIMES] + i] <= latest and not fits(m, i, guard, amount):
-                i += 1
-            start = m[m[TIMES] + i]
-            if start > latest:
-                break
-        while i < last and m[m[TIMES] + i + 1] < start + duration and fits(m, i, guard, amount):
+        while i < last and ((m[free + i] | guard) - amount) & guard != guard:
             i += 1
-        if fits(m, i, guard, amount):
-            return start
+            start = m[times + i]
+            if start > latest:
+                return -1
+        end = start + duration
+        while i < last and m[times + i + 1] < end:
+            i += 1
+            if ((m[free + i] | guard) - amount) & guard != guard:
+                break
+        else:
+            return start if fits(m, i, guard, amount) else -1
     return -1

@@ -1,13 +1,12 @@
 """Convert schedules in quanta to plans, and plans (hints) back to modes."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planners.agents import AgentSpec
-from planners.model import unchecked
+from planners.model import all_unchecked
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.schedule import Schedule
@@ -32,19 +31,13 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         problem.flat.repeats,
     )
     placements = _placements(problem, schedule, agents, request)
-    steps = tuple(
-        [
-            unchecked(
-                PlannedStep,
-                {"step": step, "placement": placement, "work_key": keys[step.id], "probability": 1.0},
-                _PLANNED,
-            )
-            for step, placement in zip(problem.steps, placements, strict=True)
-        ]
+    planned = (
+        {"step": step, "placement": placement, "work_key": keys[step.id], "probability": 1.0}
+        for step, placement in zip(problem.steps, placements, strict=True)
     )
     return Plan(
         kind=kind,
-        steps=steps,
+        steps=tuple(all_unchecked(PlannedStep, planned, _PLANNED)),
         pending=problem.flat.pending,
         skipped=problem.flat.skipped,
         fan_outs=problem.flat.fan_outs,
@@ -58,26 +51,28 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
 
 def _placements(
     problem: Problem, schedule: Schedule, agents: Sequence[AgentSpec], request: PlanRequest
-) -> Iterator[Placement]:
+) -> list[Placement]:
     """The placement of each step. Equal ones are one object: thousands of like steps need it once."""
-    made = dict[tuple[Any, ...], Placement]()
     names = [(problem.nodes[i], node.node_class) for i, node in enumerate(request.cluster.nodes)]
     of = schedule.arrays
-    start_s, duration_s = _seconds(problem, of.start), _seconds(problem, of.end - of.start)
-    usd = problem.usd(schedule.mode)
-    for key in zip([agent.name for agent in agents], schedule.node, start_s, duration_s, usd, strict=True):
-        if (placement := made.get(key)) is None:
-            agent, node, begins_s, lasts_s, dollars = key
-            values = {
-                "agent": agent,
-                "node": names[node][0],
-                "node_class": names[node][1],
-                "start_s": begins_s,
-                "duration_s": lasts_s,
-                "usd": dollars,
-            }
-            placement = made[key] = unchecked(Placement, values, _PLACED)
-        yield placement
+    columns = (
+        [agent.name for agent in agents],
+        [names[node] for node in schedule.node],
+        _seconds(problem, of.start),
+        _seconds(problem, of.end - of.start),
+        problem.usd(schedule.mode),
+    )
+    keys = list(zip(*columns, strict=True))
+    different = dict.fromkeys(keys)
+    values = (
+        {"agent": agent, "node": node, "node_class": kind, "start_s": start_s, "duration_s": duration_s, "usd": usd}
+        for agent, (node, kind), start_s, duration_s, usd in different
+    )
+    placements = all_unchecked(Placement, values, _PLACED)
+    if len(different) == len(keys):
+        return placements
+    made = dict(zip(different, placements, strict=True))
+    return [made[key] for key in keys]
 
 
 def _seconds(problem: Problem, quanta: NDArray[np.int64]) -> list[float]:

@@ -30,10 +30,15 @@ def rank_order(problem: Problem) -> RankOrder:
 
 def upward_ranks(problem: Problem, durations: Sequence[float]) -> list[float]:
     """rank_u: the longest path from the start of a step to the end, including mean transfers."""
-    rank, lags, children = list(durations), mean_lags(problem), problem.children
+    rank, lags, parents = list(durations), mean_lags(problem), problem.parents
+    after = [0.0] * len(rank)
     for step in range(len(rank) - 1, -1, -1):
-        if after := children[step]:
-            rank[step] += lags[step] + max([rank[child] for child in after])
+        if problem.children[step]:
+            rank[step] += lags[step] + after[step]
+        own = rank[step]
+        for parent in parents[step]:
+            if own > after[parent]:  # noqa: PLR1730 -- max takes longer, and there are thousands of edges
+                after[parent] = own
     return rank
 
 

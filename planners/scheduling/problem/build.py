@@ -1,9 +1,9 @@
 """Build a scheduling problem from a plan request."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planners.agents import AgentSpec
 from planners.cluster import ClusterNode
@@ -81,8 +81,7 @@ class _Builder:
 
     def build(self) -> Problem:
         steps = self._flat.steps
-        index = self._index
-        parents = [tuple([index[p] for p in step.parents if p in index]) for step in steps]
+        parents = self._parents()
         children: list[list[int]] = [[] for _ in steps]
         for child, parents_of_child in enumerate(parents):
             for parent in parents_of_child:
@@ -94,7 +93,7 @@ class _Builder:
             flat=self._flat,
             steps=steps,
             parents=tuple(parents),
-            children=tuple(tuple(row) for row in children),
+            children=tuple(map(tuple, children)),
             modes=modes,
             nodes=tuple(node.id for node in self._cluster.nodes),
             groups=self._nodes.groups,
@@ -107,6 +106,14 @@ class _Builder:
             quantum_s=self._time.quantum_s,
             min_usd=tuple(modes.usd_ranges()[0].tolist()),
         )
+
+    def _parents(self) -> list[tuple[int, ...]]:
+        """The parents of each step, by index."""
+        index = self._index
+        try:
+            return [tuple(map(index.__getitem__, step.parents)) for step in self._flat.steps]
+        except KeyError:  # some have finished and are not part of the workflow any more
+            return [tuple([index[parent] for parent in step.parents if parent in index]) for step in self._flat.steps]
 
     def _classify_steps(self) -> list[StepClass]:
         classes: dict[tuple[object, ...], StepClass] = {}
@@ -133,7 +140,7 @@ class _Builder:
         modes = StepModes(classes, len(self._flat.steps))
         if self._request.in_flight:
             modes = StepModes(classes, len(self._flat.steps), self._in_flight(modes))
-        self._require_modes(modes.counts().tolist())
+        self._require_modes(modes.counts())
         return modes
 
     def _in_flight(self, new: StepModes) -> dict[int, tuple[ExecutionMode, ...]]:
@@ -153,14 +160,14 @@ class _Builder:
             if matches
         }
 
-    def _require_modes(self, counts: Iterable[int]) -> None:
-        for step, count in zip(self._flat.steps, counts, strict=True):
-            if not count:
-                raise Infeasible(
-                    f"every agent that could execute step '{step.id}' ({step.capability}) has failed permanently",
-                    f"workflow.steps.{step.id}",
-                    "add another agent with this capability, or repair the failing one",
-                )
+    def _require_modes(self, counts: NDArray[np.int64]) -> None:
+        if not counts.all():
+            step = self._flat.steps[int(np.argmin(counts))]
+            raise Infeasible(
+                f"every agent that could execute step '{step.id}' ({step.capability}) has failed permanently",
+                f"workflow.steps.{step.id}",
+                "add another agent with this capability, or repair the failing one",
+            )
 
     def _new_modes(self, step_class: StepClass) -> ModeRows:
         """The modes of new attempts of the steps of a class: every agent that has not failed, on every group."""

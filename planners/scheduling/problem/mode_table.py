@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +25,14 @@ class ModeTable:
     def __init__(self, modes: StepModes) -> None:
         self._modes = modes
         self.classes = modes.classes
-        kept = [_in_front(_non_dominated(one)) for one in self.classes]
-        width = max([1, *(positions.shape[1] for positions, _ in kept)])
+        self._kept = _kept_modes(self.classes)
+        width = max([1, *(kept.positions.shape[1] for kept in self._kept)])
         self.rows = np.arange(len(modes))
         self.positions = np.zeros((len(modes), width), dtype=np.int64)
         counts = np.zeros(len(modes), dtype=np.int64)
-        for one, (positions, count) in zip(self.classes, kept, strict=True):
-            self.positions[one.steps, : positions.shape[1]] = positions[one.row]
-            counts[one.steps] = count[one.row]
+        for one, kept in zip(self.classes, self._kept, strict=True):
+            self.positions[one.steps, : kept.positions.shape[1]] = kept.positions[one.row]
+            counts[one.steps] = kept.counts[one.row]
         self.counts: list[int] = counts.tolist()
         self.exists: NDArray[np.bool_] = np.arange(width) < counts[:, None]
         self.duration = self.gathered([one.duration for one in self.classes])
@@ -40,11 +41,14 @@ class ModeTable:
 
     def gathered(self, of_classes: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """One value a mode in rows by step, from arrays like those of ``classes``."""
-        rows = np.where(self.exists.any(axis=1), _PADDING, 0.0)[:, None].repeat(self.exists.shape[1], axis=1)
-        for one, values in zip(self.classes, of_classes, strict=True):
-            if values.shape[1]:
-                of_modes = values[one.row[:, None], self.positions[one.steps]]
-                rows[one.steps] = np.where(self.exists[one.steps], of_modes, rows[one.steps])
+        rows = np.full(self.positions.shape, _PADDING)
+        for one, kept, values in zip(self.classes, self._kept, of_classes, strict=True):
+            if width := kept.positions.shape[1]:
+                found = values[np.arange(len(values))[:, None], kept.positions]
+                found[~kept.exists] = _PADDING
+                rows[one.steps, :width] = found[one.row]
+            else:
+                rows[one.steps] = 0.0
         return rows
 
     @cached_property
@@ -59,14 +63,41 @@ class ModeTable:
         return [[row[i] for i in index] for row, index in zip(self._modes, self.index, strict=True)]
 
 
-def _in_front(kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The positions of what is kept in each row, in front of all others, and how many there are."""
+# Per mode, (mode, whether also if both are equal).
+_Dominators = tuple[tuple[tuple[int, bool], ...], ...]
+
+
+class _Kept(NamedTuple):
+    """The modes that are kept, in each row of a class: their positions, in front of others, and how many there are."""
+
+    positions: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    exists: NDArray[np.bool_]
+
+
+def _kept_modes(classes: Sequence[ModeRows]) -> list[_Kept]:
+    """The non-dominated modes of each class. Those whose modes dominate each other alike are compared together."""
+    alike: dict[_Dominators, list[int]] = {}
+    for index, one in enumerate(classes):
+        alike.setdefault(_dominators(one.modes), []).append(index)
+    kept: dict[int, _Kept] = {}
+    for dominators, members in alike.items():
+        durations, usd = zip(*((classes[i].duration, classes[i].usd) for i in members), strict=True)
+        found = _in_front(_non_dominated(dominators, np.concatenate(durations), np.concatenate(usd)))
+        ends = np.cumsum([len(rows) for rows in durations])
+        for i, *parts in zip(members, *(np.split(part, ends[:-1]) for part in found), strict=True):
+            kept[i] = _Kept(*parts)
+    return [kept[i] for i in range(len(classes))]
+
+
+def _in_front(kept: NDArray[np.bool_]) -> _Kept:
     counts = kept.sum(axis=1)
-    positions = np.argsort(~kept, axis=1, kind="stable")[:, : int(counts.max(initial=0))]
-    return positions, counts
+    most = int(counts.max(initial=0))
+    positions = np.argsort(~kept, axis=1, kind="stable")[:, :most]
+    return _Kept(positions, counts, np.arange(most) < counts[:, None])
 
 
-def _dominators(modes: Sequence[ExecutionMode]) -> list[list[tuple[int, bool]]]:
+def _dominators(modes: Sequence[ExecutionMode]) -> _Dominators:
     """Per mode, the modes that dominate it if they are no slower and no dearer; True: also if equal in both."""
     by_group: dict[int, list[int]] = {}
     for k, mode in enumerate(modes):
@@ -75,21 +106,22 @@ def _dominators(modes: Sequence[ExecutionMode]) -> list[list[tuple[int, bool]]]:
     for members in by_group.values():
         for k in members:
             dominators[k] = [i for i in members if i != k and modes[i].needs_no_more_than(modes[k])]
-    return [[(i, i < k or k not in dominators[i]) for i in others] for k, others in enumerate(dominators)]
+    return tuple([tuple([(i, i < k or k not in dominators[i]) for i in others]) for k, others in enumerate(dominators)])
 
 
-def _non_dominated(rows: ModeRows) -> NDArray[np.bool_]:
+def _non_dominated(
+    dominators: _Dominators, durations: NDArray[np.float64], prices: NDArray[np.float64]
+) -> NDArray[np.bool_]:
     """The modes to keep of each row; of modes that dominate each other, the first."""
-    kept = np.ones(rows.duration.shape, dtype=np.bool_)
-    dominators = _dominators(rows.modes)
+    kept = np.ones(durations.shape, dtype=np.bool_)
     columns = [k for k, others in enumerate(dominators) if others]
     if not columns:
         return kept
     dominated = [k for k in columns for _ in dominators[k]]
     by, even_if_equal = zip(*(pair for k in columns for pair in dominators[k]), strict=True)
     first = np.cumsum([0, *(len(dominators[k]) for k in columns[:-1])])
-    duration, other_duration = rows.duration[:, dominated], rows.duration[:, by]
-    usd, other_usd = rows.usd[:, dominated], rows.usd[:, by]
+    duration, other_duration = durations[:, dominated], durations[:, by]
+    usd, other_usd = prices[:, dominated], prices[:, by]
     better = (other_duration < duration) | (other_usd < usd) | even_if_equal
     dominates = (other_duration <= duration) & (other_usd <= usd) & better
     kept[:, columns] = ~np.logical_or.reduceat(dominates, first, axis=1)

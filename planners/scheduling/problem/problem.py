@@ -174,8 +174,10 @@ class Problem:
 
     def tails(self, durations: Sequence[int]) -> list[int]:
         """Per step, the longest path from its start to the end of the workflow, without transfers."""
-        tails = list(durations)
-        for step in range(len(self.steps) - 1, -1, -1):
-            if children := self.children[step]:
-                tails[step] += max([tails[child] for child in children])
+        tails, after, parents = list(durations), [0] * len(durations), self.parents
+        for step in range(len(tails) - 1, -1, -1):
+            tails[step] = tail = tails[step] + after[step]
+            for parent in parents[step]:
+                if tail > after[parent]:  # noqa: PLR1730 -- max takes longer, and there are thousands of edges
+                    after[parent] = tail
         return tails

@@ -1,7 +1,6 @@
 """Classes of steps that the same agents may execute: agents and fitting nodes are determined once for all of them."""
 
-from collections.abc import Collection, Iterable, Sequence
-from itertools import repeat
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,14 +45,14 @@ class StepClass:
 
     def different(self) -> tuple[NDArray[np.float64], NDArray[np.float64], list[int]]:
         """`means` and `extra` of steps that differ, and for each step its row: most of a large fan-out are alike."""
-        extras: Iterable[Iterable[Extra]] = repeat(()) if self._extras is None else self._extras
-        rows: dict[tuple[bytes, tuple[Extra, ...]], int] = {}
-        row_of, first = list[int](), list[int]()
-        for step, key in enumerate(zip(_bytes_of_rows(self.means), map(tuple, extras), strict=False)):
-            row_of.append(row := rows.setdefault(key, len(rows)))
-            if row == len(first):
-                first.append(step)
-        return self.means[first], self.extra()[first], row_of
+        keys: Sequence[object] = _bytes_of_rows(self.means)
+        if self._extras is not None:
+            keys = list(zip(keys, map(tuple, self._extras), strict=True))
+        # The first step of each row, in their order: what comes first is put last.
+        last_first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+        first = sorted(last_first.values())
+        rows = {keys[step]: row for row, step in enumerate(first)}
+        return self.means[first], self.extra()[first], [rows[key] for key in keys]
 
     def longest_s(self, slowest: float) -> float:
         """The seconds of all steps one after another, each by its slowest agent on a node of speed ``slowest``."""

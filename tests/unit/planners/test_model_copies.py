@@ -7,7 +7,7 @@ from functools import cached_property
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from planners.model import Model, lean, unchecked
+from planners.model import Model, all_unchecked, lean, unchecked
 
 
 class Pair(Model):
@@ -61,7 +61,14 @@ def test_a_copy_cannot_be_changed():
         Pair(first=1).model_copy().first = 2
 
 
-@pytest.mark.parametrize("made", [lambda: lean(Pair(first=1)), lambda: unchecked(Pair, VALUES, frozenset({"first"}))])
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: lean(Pair(first=1)),
+        lambda: unchecked(Pair, VALUES, frozenset({"first"})),
+        lambda: all_unchecked(Pair, [VALUES, VALUES], frozenset({"first"}))[1],
+    ],
+)
 def test_lean_models_and_their_copies_share_the_names_of_their_fields(made):
     pair = Pair(first=1)
     size = sys.getsizeof(vars(pair))

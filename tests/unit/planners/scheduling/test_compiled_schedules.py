@@ -12,11 +12,12 @@ from planners.agents import AgentSpec, Catalog, Price, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
 from planners.requests import InFlight, PlanRequest
 from planners.resources import Resources
-from planners.scheduling.kernel import compilation
+from planners.scheduling.kernel import compilation, passes
 from planners.scheduling.kernel.compilation import LOADER, KernelLoader, loaded
 from planners.scheduling.kernel.compilation import compiled as compiled_in
 from planners.scheduling.kernel.example import call_all
 from planners.scheduling.kernel.functions import Kernel
+from planners.scheduling.kernel.placement import earliest, not_before
 from planners.scheduling.list_scheduling import compiled
 from planners.scheduling.list_scheduling.budget_price import priced_choice
 from planners.scheduling.list_scheduling.compiled import CompiledPasses
@@ -155,6 +156,33 @@ def test_the_kernel_makes_the_schedules_of_the_classes(seed, monkeypatch):
     problem = random_problem(seed)
     expected = everything(problem, seed)
     assert with_kernel(Kernel(), problem, seed, monkeypatch) == expected
+
+
+def test_no_mode_can_start_before_the_time_at_which_its_score_is_estimated(monkeypatch):
+    waits = [wait for seed in range(10) for wait in estimated_waits(random_problem(seed), monkeypatch)]
+    assert any(waits)
+
+
+def estimated_waits(problem, monkeypatch):
+    """For every mode that is placed, how long it cannot start although its inputs are there."""
+    waits, asked = [], []
+
+    def estimated(m, kind, ready, duration):
+        asked.append(not_before(m, kind, ready, duration))
+        waits.append(asked[-1] - ready)
+        return -(1 << 40)  # so that the mode is placed
+
+    def placed(m, cell):
+        start, node = earliest(m, cell)
+        assert start >= (asked.pop() if asked else 0)  # other passes do not estimate
+        return start, node
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LOADER, "kernel", Kernel())
+        patched.setattr(passes, "not_before", estimated)
+        patched.setattr(passes, "earliest", placed)
+        iterated_heft(problem)
+    return waits
 
 
 @pytest.mark.timeout(600)  # compiling takes 15 s of CPU time
