@@ -35,36 +35,37 @@ def find_price(m: Ints, f: Floats, budget: float, guess: float) -> tuple[float, 
     low, high = 0.0, guess
     spent = choose(m, f, high, least, most, chosen)
     if spent <= budget:
-        copy(m, chosen, most)
+        most, chosen = chosen, most
         at_zero = choose(m, f, 0.0, least, most, chosen)
         if at_zero <= budget:
+            copy(m, chosen, m[MISSING])
             return 0.0, at_zero
-        copy(m, chosen, least)
+        least, chosen = chosen, least
         while low == 0.0 and high > _MIN_PRICE:
             lower = high / _STEP
             at_lower = choose(m, f, lower, least, most, chosen)
             if at_lower > budget:
                 low = lower
-                copy(m, chosen, least)
+                least, chosen = chosen, least
             else:
                 high, spent = lower, at_lower
-                copy(m, chosen, most)
+                most, chosen = chosen, most
     else:
         while spent > budget and high < _MAX_PRICE:
-            copy(m, chosen, least)
+            least, chosen = chosen, least
             low, high = high, high * _STEP
             spent = choose(m, f, high, least, most, chosen)
-        copy(m, chosen, most)
+        most, chosen = chosen, most
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         at_middle = choose(m, f, middle, least, most, chosen)
         if at_middle <= budget:
             high, spent = middle, at_middle
-            copy(m, chosen, most)
+            most, chosen = chosen, most
         else:
             low = middle
-            copy(m, chosen, least)
-    copy(m, most, chosen)
+            least, chosen = chosen, least
+    copy(m, most, m[MISSING])
     return high, spent
 
 

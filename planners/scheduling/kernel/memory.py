@@ -70,7 +70,7 @@ def new_memory(p: ProblemArrays, placements: int) -> Memory:
     given += [p.kind_lag, p.kind_demand, p.kind_runs, p.use_first, p.use_limit, p.use_amount, p.use_hold, p.use_slot]
     given += [p.slot_limit, p.table_first, p.table_cells, p.tails, p.group_first, p.group_nodes, p.group_of, p.demand]
     given += [p.guard, begin, size, room]
-    zeros = [windows] * 4 + [len(p.demand) * groups] * 3 + [slots] * 2 + [steps] * 5 + [nodes] * 3 + [3, width]
+    zeros = [windows] * 4 + [len(p.demand) * groups] * 3 + [slots] * 2 + [steps] * 5 + [nodes] * 3 + [3, width + 1]
     zeros += [steps] * 7 + [modes + 1] * 2 + [1 + 4 * len(p.demand) + 2 * slots]
     floats = [len(p.usd), len(p.kind_quality), steps, 1, width, steps * width, steps, steps, steps, 3, steps, steps]
     lengths = [USD + len(floats), *map(len, given), *zeros, pool]

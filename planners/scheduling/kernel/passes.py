@@ -61,7 +61,8 @@ def serial(m: Ints, f: Floats, per_quantum: float, end_weight: float, sharing: i
         cell, node, start = select(m, f, step, per_quantum, end_weight, allowance(m, f, step, sharing))
         if cell < 0:
             return int(step)
-        if start + m[m[TAILS] + step] > cutoff:
+        after = m[m[TAILS] + step] - f[m[SHORTEST] + step]
+        if start + m[m[DURATION] + cell] + after > cutoff:
             return CUT_OFF
         place(m, f, step, cell, node, start)
         if sharing != UNLIMITED:
@@ -123,13 +124,20 @@ def select(
 
 
 def sort_modes(m: Ints, f: Floats, step: int, per_quantum: float) -> None:
-    """Note the modes of a step in BY_SCORE, by what they score if they take only their duration."""
+    """Note the modes of a step in BY_SCORE, by what they score if they take only their duration, then by number.
+
+    Behind them is how many there are: modes of the last step are in an order that mostly needs few changes.
+    """
     low, costs, durations = m[m[TABLE_FIRST] + step], m[COSTS] + step * m[WIDTH], m[DURATION]
-    cells, scores, by_score = m[TABLE_CELLS] + low, m[SCORES], m[BY_SCORE]
-    for k in range(m[m[TABLE_FIRST] + step + 1] - low):
+    cells, scores, by_score, count = m[TABLE_CELLS] + low, m[SCORES], m[BY_SCORE], m[m[TABLE_FIRST] + step + 1] - low
+    if m[by_score + m[WIDTH]] != count:
+        m[by_score + m[WIDTH]] = count
+        for k in range(count):
+            m[by_score + k] = k
+    for i in range(count):
+        k, at = m[by_score + i], i
         score = f[costs + k] + per_quantum * m[durations + m[cells + k]]
-        at = k
-        while at > 0 and f[scores + at - 1] > score:
+        while at > 0 and (f[scores + at - 1] > score or (f[scores + at - 1] == score and m[by_score + at - 1] > k)):
             f[scores + at] = f[scores + at - 1]
             m[by_score + at] = m[by_score + at - 1]
             at -= 1

@@ -115,15 +115,17 @@ class _IteratedHeft:
         return rank_order(self._problem).order
 
     @cached_property
-    def _shares(self) -> dict[str, float]:
-        return cluster_shares(self._problem)
+    def _shares(self) -> list[NDArray[np.float64]]:
+        """What the modes of each class of steps take of the cluster."""
+        shares = cluster_shares(self._problem)
+        classes = self._problem.mode_table.classes
+        return [np.array([shares[mode.agent.name] for mode in rows.modes]) for rows in classes]
 
     @cached_property
     def _cluster_time(self) -> NDArray[np.float64]:
         """What every mode takes of the cluster's time, in quanta."""
-        shares, table = self._shares, self._problem.mode_table
-        of_modes = (np.array([shares[mode.agent.name] for mode in rows.modes]) for rows in table.classes)
-        return table.gathered([rows.duration * share for rows, share in zip(table.classes, of_modes, strict=True)])
+        table = self._problem.mode_table
+        return table.gathered([rows.duration * own for rows, own in zip(table.classes, self._shares, strict=True)])
 
     @cached_property
     def _capacity_prices(self) -> CapacityPrices:
@@ -133,10 +135,19 @@ class _IteratedHeft:
         """The same, weighted by how contended the cluster is when the step runs in the best schedule."""
         known = self._contended
         if known is None or known[0] is not self.best:
-            agents = self._problem.agents(self.best.mode)
-            weights = contention(self.best, np.array([self._shares[agent.name] for agent in agents]))
+            weights = contention(self.best, self._shares_in(self.best))
             known = self._contended = self.best, self._cluster_time * weights[:, None]
         return known[1]
+
+    def _shares_in(self, schedule: Schedule) -> NDArray[np.float64]:
+        """What each step takes of the cluster in a schedule."""
+        problem, shares = self._problem, np.zeros(len(self._problem.steps))
+        if problem.has_in_flight:
+            of_agents = cluster_shares(problem)
+            return np.array([of_agents[agent.name] for agent in problem.agents(schedule.mode)])
+        for rows, own in zip(problem.mode_table.classes, self._shares, strict=True):
+            shares[rows.steps] = own[schedule.arrays.mode[rows.steps]]
+        return shares
 
     def run(self) -> None:
         """Start every pass from the best schedule so far, and repeat it while it gains much."""

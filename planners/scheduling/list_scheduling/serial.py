@@ -56,7 +56,7 @@ def serial_schedule(
     """
     partial = PartialSchedule(problem)
     restrictions = keep_in_flight(partial) if problem.has_in_flight else {}
-    tails = problem.min_tails
+    tails, shortest = problem.min_tails, problem.min_durations
     budget = None
     if problem.budget_usd is not None:
         budget = _RemainingBudget(problem, partial, restrictions, division)
@@ -73,7 +73,8 @@ def serial_schedule(
                 index, node, start = _select_restricted(partial, step, restrictions[step], allowance)
             else:
                 index, node, start = _select(partial, step, score, allowance)
-            if start + tails[step] > cutoff.end:
+            end = start + problem.modes[step][index].duration
+            if end + tails[step] - shortest[step] > cutoff.end:
                 return None
             partial.place(step, index, node, start)
             if budget:
