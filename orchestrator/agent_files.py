@@ -9,7 +9,7 @@ from pathlib import Path
 from forerun._packages import hiding_packages, shadowing_message
 from orchestrator.declared_catalog import STDIN
 from orchestrator.errors import CannotStart
-from planners.agents import Catalog
+from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.errors import ForerunError
 
 _NAMES = ("catalog.yaml", "catalog.yml", "catalog.json")
@@ -17,6 +17,8 @@ _NAMES = ("catalog.yaml", "catalog.yml", "catalog.json")
 
 def load_agents(file: Path) -> Catalog:
     """The catalog in a file. Its agents may be modules in the current folder or beside the file, here and in workers.
+
+    So may the files that commands name.
 
     Raises:
         CannotStart: a module there would hide one of Forerun's packages.
@@ -33,7 +35,31 @@ def load_agents(file: Path) -> Catalog:
     # Workers of a local Ray inherit the environment; a cluster that is joined gets it by runtime_env.
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [inherited])])
-    return load_catalog(file)
+    return _with_own_files(load_catalog(file), file.absolute().parent)
+
+
+def _with_own_files(catalog: Catalog, folder: Path) -> Catalog:
+    """The catalog with the full paths of files beside it that its commands name, if the current folder has none."""
+    agents = tuple(_finding_its_files(agent, folder) for agent in catalog.agents)
+    return catalog if agents == catalog.agents else catalog.model_copy(update={"agents": agents})
+
+
+def _finding_its_files(agent: AgentSpec, folder: Path) -> AgentSpec:
+    if agent.kind is not AgentKind.COMMAND or isinstance(agent.target, str) or "image" in agent.settings:
+        return agent
+    files = agent.settings.get("files")
+    made = {*(files if isinstance(files, dict) else ()), agent.settings.get("output")}  # in the folder of the attempt
+    target = tuple(part if part in made else _found(part, folder) for part in agent.target)
+    return agent if target == agent.target else agent.model_copy(update={"target": target})
+
+
+def _found(part: str, folder: Path) -> str:
+    path = Path(part)
+    try:
+        is_there = path.suffix and not path.is_absolute() and not path.exists() and (folder / path).is_file()
+    except OSError:  # such as a program text (`python3 -c ...`), which is too long for a path
+        return part
+    return str(folder / path) if is_there else part
 
 
 def catalog_near(task_file: Path | None) -> Path | None:

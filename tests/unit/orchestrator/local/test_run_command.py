@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from orchestrator.agent_files import load_agents
 from orchestrator.cli.app import app
 from orchestrator.cli.run import UnanswerableQuestions
 from orchestrator.local.run import run
@@ -111,3 +112,21 @@ def test_a_question_that_nobody_can_answer_here_is_told_once(capsys):
     assert len(seen) > 1
     assert told.count("asks: step 'sign' is waiting for an answer: Send it?") == 1
     assert "forerun up" in told
+
+
+def test_a_command_finds_a_script_beside_its_catalog(tmp_path, monkeypatch):
+    """As a Python agent finds its module: a project can be run from any folder."""
+    folder, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    for made in (folder, elsewhere):
+        made.mkdir()
+    command = {"name": "a", "capability": "c", "kind": "command", "target": [sys.executable, "says.py", "a.b" * 5000]}
+    (folder / "catalog.yaml").write_text(json.dumps({"agents": [command]}))
+    (folder / "says.py").write_text("print(17)")
+    monkeypatch.chdir(elsewhere)
+
+    (agent,) = load_agents(folder / "catalog.yaml").agents
+    (elsewhere / "says.py").touch()
+    (own,) = load_agents(folder / "catalog.yaml").agents
+
+    assert agent.target == (sys.executable, str(folder / "says.py"), "a.b" * 5000)
+    assert own.target[1] == "says.py"
