@@ -19,7 +19,13 @@ class Unreachable(ServiceError):
     def at(cls, url: str, error: Exception) -> Self:
         """For a URL and the error of the connection."""
         why = str(error) or type(error).__name__
-        return cls(f"the service at {url} cannot be reached: {why}", "", "start it with `forerun up`, or give --url")
+        address = url.partition("://")[2] or url
+        fix = "start it with `forerun up`, or give --url"
+        if isinstance(error, httpx.UnsupportedProtocol):
+            fix = f"give the URL as http://{address} (--url)"
+        elif "SSL" in why:
+            fix = f"Forerun does not encrypt connections: without a proxy in front of it, give http://{address} (--url)"
+        return cls(f"the service at {url} cannot be reached: {why}", "", fix)
 
 
 class Refused(ServiceError):

@@ -6,6 +6,21 @@ from planners.errors import PlanningError
 
 _BARE = re.compile(r"undeclared reference to '((?:steps|inputs|handoffs|state|context)\.[\w.]+|item|output|results)'")
 
+# What other languages write: by the undeclared name, or by the token that the parser did not expect, what CEL writes.
+_UNEXPECTED = re.compile(r"undeclared reference to '(\w+)'|mismatched input '(\w+)'|error at: '(=) ?'")
+_IN_CEL = {
+    "and": "&&",
+    "or": "||",
+    "not": "!",
+    "=": "==",
+    "None": "null",
+    "True": "true",
+    "False": "false",
+    "len": "$x.size()",
+    "str": "string(...)",
+    "float": "double(...)",
+}
+
 
 class ExpressionFailed(PlanningError):
     """An expression has no value for these inputs, or needs too much time or memory."""
@@ -27,6 +42,10 @@ def fix_of_type(flaw: str) -> str:
     """How to mend an expression that the type checker refuses."""
     if (bare := _BARE.search(flaw)) is not None:
         return f"write ${bare[1]}"
+    found = _UNEXPECTED.search(flaw)
+    name = next(filter(None, found.groups()), "") if found is not None else ""
+    if (written := _IN_CEL.get(name)) is not None:
+        return f"write {written} in place of {name}"
     if "undeclared reference" in flaw:
         return "references begin with $, and texts are in quotes"
     if "no matching overload" in flaw:

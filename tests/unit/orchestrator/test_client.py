@@ -103,6 +103,17 @@ async def test_a_service_that_does_not_answer_is_unreachable():
         assert not await client.ready()
 
 
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("127.0.0.1:8700", httpx.UnsupportedProtocol("missing an 'http://' or 'https://' protocol")),
+        ("https://127.0.0.1:8700", httpx.ConnectError("[SSL: WRONG_VERSION_NUMBER] wrong version number")),
+    ],
+)
+def test_a_url_of_another_protocol_is_corrected(url, error):
+    assert "http://127.0.0.1:8700 " in Unreachable.at(url, error).fix
+
+
 def test_an_invalid_task_is_refused_before_anything_is_sent():
     with pytest.raises(InvalidTask) as caught:
         task_of({"goal": "x", "inpts": {}})

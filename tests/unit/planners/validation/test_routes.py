@@ -35,6 +35,20 @@ def test_a_condition_that_cannot_hold_names_its_field(when, told):
     assert told in error.message.replace("$steps.doc has", "the output of")
 
 
+@pytest.mark.parametrize(
+    ("when", "fix"),
+    [
+        ("$inputs.n = 3", "write == in place of ="),
+        ("$inputs.n > 3 and $inputs.n < 5", "write && in place of and"),
+        ("not ($inputs.n > 3)", "write ! in place of not"),
+        ("$inputs.n == None", "write null in place of None"),
+        ("len($inputs.mode) > 3", "write $x.size() in place of len"),
+    ],
+)
+def test_words_of_other_languages_are_corrected(when, fix):
+    assert refused(task(OPENED, way((when, step("a"))), inputs={"mode": "fast", "n": 3})).fix == fix
+
+
 @pytest.mark.parametrize("when", ["$steps.doc.points.size() > 3", "has($steps.doc.pages)", "$inputs.mode == 'x'"])
 def test_a_condition_over_what_exists_is_accepted(when):
     check(task(OPENED, way((when, step("a"))), inputs={"mode": "fast"}), CATALOG)
