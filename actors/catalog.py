@@ -14,6 +14,7 @@ from actors.errors import InvalidCatalog, UnsupportedKind
 from actors.kinds.callables import declaration_of, declared_by_callable, derived_spec
 from actors.kinds.declared import first_flaw
 from actors.kinds.kind import kind_of
+from actors.yaml_text import parsed_yaml
 from planners.agents import AgentKind, Catalog, Provider
 from planners.errors import ForerunError
 from planners.validation.explanations import explain
@@ -40,7 +41,7 @@ def load_catalog(path: str | Path) -> Catalog:
     """
     path = Path(path)
     try:
-        raw = json.loads(path.read_text("utf-8")) if path.suffix == ".json" else yaml.safe_load(path.read_text("utf-8"))
+        raw = json.loads(path.read_text("utf-8")) if path.suffix == ".json" else parsed_yaml(path.read_text("utf-8"))
     except OSError as error:
         raise InvalidCatalog(f"cannot read {path}: {error.strerror}", "catalog", "give an existing file") from None
     except UnicodeDecodeError as error:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from actors.yaml_text import parsed_yaml
 from orchestrator.errors import InvalidSettings
 from orchestrator.settings import Settings
 from planners.errors import ForerunError
@@ -59,7 +60,7 @@ def parse_document(text: str, name: str, refusal: type[ForerunError]) -> Any:
         refusal: the text is not valid YAML.
     """
     try:
-        return yaml.safe_load(text)
+        return parsed_yaml(text)
     except RecursionError:
         raise refusal("the document is nested too deeply", name, "nest it less") from None
     except yaml.YAMLError as error:

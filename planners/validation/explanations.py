@@ -9,7 +9,7 @@ from planners.errors import InvalidTask
 from planners.leaves import kind_of
 from planners.nodes import KINDS
 from planners.tasks import Task
-from planners.validation.locations import Location, field_of, names_at
+from planners.validation.locations import Location, field_of, names_at, without_json_forms
 from planners.validation.suggestions import nearest, shortened
 from planners.validation.unknown_fields import fix_of_unknown
 from planners.validation.wording import told
@@ -75,6 +75,8 @@ def _follows(detail: Mapping[str, Any], kindless: Collection[Location]) -> bool:
 
 def _explained(detail: Mapping[str, Any], model: type[BaseModel], document: Any) -> InvalidTask:
     loc, kind = tuple(detail["loc"]), detail["type"]
+    if kind == "invalid-json-value":
+        loc = without_json_forms(loc)
     if kind == "value_error":
         return _validator_message(detail, field_of(loc, document, of_node=True))
     if _lacks_a_kind(detail) and isinstance(detail.get("input"), dict):

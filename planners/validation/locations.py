@@ -40,6 +40,17 @@ def field_of(loc: Location, document: Any = None, *, of_node: bool = False) -> s
     return ".".join(kept)
 
 
+def without_json_forms(loc: Location) -> tuple[str | int, ...]:
+    """A location inside a JSON value without what pydantic adds there: the forms of the values around it."""
+    last = len(loc) - 1
+    return tuple(
+        part
+        for index, part in enumerate(loc)
+        if not (part in ("dict", "list") and index < last)
+        and not (part == "value" and loc[index - 1] in (FORMS["value"], "default"))
+    )
+
+
 def _ids(loc: Location, document: Any) -> dict[int, str]:
     """The ids of the nodes that a location passes, each at the place of its index."""
     found: dict[int, str] = {}

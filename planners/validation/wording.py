@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 from planners.leaves import kind_of
@@ -84,6 +85,13 @@ def _bound(bound: str, wrong: str, fix: str) -> Callable[[Any, Mapping[str, Any]
     return explained
 
 
+def _not_json(value: Any, _context: Mapping[str, Any]) -> Told:
+    """YAML has values that JSON has not, dates above all."""
+    if isinstance(value, date):  # or a datetime, which is one
+        return Told("this is a date, which JSON does not have", "write it in quotes, as a text")
+    return Told(f"this is a value of type {type(value).__name__}, which JSON does not have", "write a text or a list")
+
+
 _RULES: dict[str, Callable[[Any, Mapping[str, Any]], Told]] = {
     "missing": lambda _value, _context: Told("required field is missing", "add it"),
     "string_type": _text,
@@ -95,6 +103,7 @@ _RULES: dict[str, Callable[[Any, Mapping[str, Any]], Told]] = {
     "string_too_long": lambda _value, context: Told(
         f"it has more than {context.get('max_length')} characters", "shorten it"
     ),
+    "invalid-json-value": _not_json,
     "finite_number": lambda value, _context: Told(f"{value} is not finite", "give a finite number"),
     "too_short": _too_short,
     "too_long": lambda _value, context: Told(

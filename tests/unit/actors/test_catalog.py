@@ -123,6 +123,16 @@ def test_files_of_either_form_say_the_same(tmp_path: Path):
     assert load_catalog(as_json) == load_catalog(as_yaml)
 
 
+def test_a_second_list_of_agents_is_refused_and_merged_keys_may_be_replaced(tmp_path: Path):
+    entry = "{name: a, capability: c, kind: command, target: ['true']}"
+    (tmp_path / "c.yaml").write_text(f"agents: [{entry}]\nproviders: []\nagents: []")
+    (tmp_path / "d.yaml").write_text(f"agents: [&a {entry}, &b {{<<: *a, name: b}}, {{<<: *b, name: c}}]")
+
+    with pytest.raises(InvalidCatalog, match="key 'agents' is written twice"):
+        load_catalog(tmp_path / "c.yaml")
+    assert [agent.name for agent in load_catalog(tmp_path / "d.yaml").agents] == ["a", "b", "c"]
+
+
 def test_a_catalog_that_refers_to_itself_is_refused(tmp_path: Path):
     (tmp_path / "c.yaml").write_text("agents: &agents [{name: a, settings: *agents}]")
 

@@ -107,6 +107,28 @@ def test_workflows_of_a_catalog_are_checked_like_tasks(folder, step, said):
     assert said in check("workflows.yaml", "catalog.yaml").output
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{RIGHT}\n{RIGHT}", "the key 'workflow' is written twice in one mapping, line 2 column 1"),
+        (f"inputs: {{since: [2024-05-06]}}\n{RIGHT}", "error: inputs.since.0: this is a date"),
+        (
+            RIGHT.replace("number: 1", "number: {at: 2024-05-06}"),
+            "error: workflow.steps.a.inputs.number.at: this is a date",
+        ),
+        (RIGHT.replace("}]", ", default: 2024-05-06}]"), "error: workflow.steps.a.default: this is a date"),
+    ],
+)
+def test_what_only_yaml_can_say_is_told_with_its_place(folder, text, said):
+    """Of two equal keys, PyYAML keeps the last: what stands below the first would be lost."""
+    (folder / "odd.yaml").write_text(text)
+
+    result = check("odd.yaml")
+
+    assert result.exit_code == 2
+    assert said in result.output
+
+
 def test_broken_and_missing_files_are_named(folder):
     (folder / "broken.yaml").write_text("workflow: [")
 
