@@ -1,6 +1,5 @@
 """The price of a dollar at which steps that choose their modes independently keep to the budget."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +21,8 @@ class PricedChoice(NamedTuple):
     """
 
     price: float
-    usd: Sequence[float]
-    durations: Sequence[int]
+    usd: NDArray[np.float64]
+    durations: NDArray[np.int64]
 
 
 def priced_choice(problem: Problem, time: NDArray[np.float64], guess: float = 1.0) -> PricedChoice:
@@ -69,4 +68,4 @@ def _choice(problem: Problem, price: float, spent: float, modes: NDArray[np.int6
     table, budget = problem.mode_table, problem.budget_usd
     assert budget is not None
     usd, durations = table.usd[table.rows, modes], table.duration[table.rows, modes]
-    return PricedChoice(price, usd.tolist() if spent <= budget else [], durations.astype(np.int64).tolist())
+    return PricedChoice(price, usd if spent <= budget else usd[:0], durations.astype(np.int64))

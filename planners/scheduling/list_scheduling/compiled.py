@@ -131,7 +131,7 @@ class CompiledPasses:
         price, spent = self._kernel.find_price(*memory, budget_usd, guess)
         return price, spent, memory.part(MISSING, self._steps).copy()
 
-    def tails(self, durations: Sequence[int]) -> NDArray[np.int64]:
+    def tails(self, durations: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of `Problem`, until they are asked for again."""
         self._scratch.part(STARTS, self._steps)[:] = durations
         self._kernel.find_tails(self._scratch.ints)
@@ -188,8 +188,8 @@ class Cutoff(NamedTuple):
 class SharedBudget(NamedTuple):
     """How steps share a budget; ``left_usd`` is the budget, what is reserved of it, and the sum of the ranges."""
 
-    reserved_usd: Sequence[float]
-    ranges_usd: Sequence[float]
+    reserved_usd: NDArray[np.float64]
+    ranges_usd: NDArray[np.float64]
     left_usd: tuple[float, float, float]
     spread: bool
 
@@ -218,8 +218,8 @@ def longest_tails(problem: Problem, durations: Sequence[int]) -> list[int]:
     return tails
 
 
-def longest_path(problem: Problem, durations: Sequence[int]) -> int:
+def longest_path(problem: Problem, durations: NDArray[np.int64]) -> int:
     """The longest of them."""
     if (compiled := compiled_passes(problem)) is None:
-        return max(problem.tails(durations), default=0)
+        return max(problem.tails(durations.tolist()), default=0)
     return int(compiled.tails(durations).max())

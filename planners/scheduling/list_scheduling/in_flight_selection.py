@@ -31,7 +31,7 @@ class _Selection:
         self.restrictions: Restrictions = {}
         self._partial, self._problem = partial, partial.problem
         problem = self._problem
-        least, _ = problem.new_attempt_usd
+        least = problem.new_attempt_usd[0].tolist()
         # What remains of the budget if every step is a new attempt.
         self._spare_usd = float("inf") if problem.budget_usd is None else problem.budget_usd - sum(least)
 

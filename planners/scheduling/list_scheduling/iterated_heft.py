@@ -190,7 +190,7 @@ class _IteratedHeft:
     def _longest_path(self) -> int:
         """The longest path of the best schedule, without waits for capacity."""
         of = self.best.arrays
-        return longest_path(self._problem, (of.end - of.start).tolist())
+        return longest_path(self._problem, of.end - of.start)
 
     def _is_capacity_scarce(self) -> bool:
         """Whether the best modes of the steps, chosen independently, need more of some capacity than there is.

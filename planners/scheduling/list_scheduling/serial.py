@@ -1,6 +1,7 @@
 """The serial schedule generation scheme: place steps in a given order, each at its earliest start."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -25,7 +26,7 @@ class BudgetDivision(NamedTuple):
     """
 
     spread: bool = False
-    reserved_usd: Sequence[float] = ()
+    reserved_usd: Sequence[float] | NDArray[np.float64] = ()
 
 
 _AS_NEEDED, _NO_CUTOFF = BudgetDivision(), Cutoff()
@@ -189,32 +190,42 @@ class _RemainingBudget:
     ) -> None:
         assert problem.budget_usd is not None
         self._budget_usd, self._partial, self._spread = problem.budget_usd, partial, division.spread
-        least, self._ranges = problem.new_attempt_usd
-        self._reserved: Sequence[float] = division.reserved_usd or least
+        least, ranges = problem.new_attempt_usd
+        reserved = np.asarray(division.reserved_usd, dtype=np.float64) if len(division.reserved_usd) else least
         if restrictions:
-            usd = {step: [problem.modes[step][i].usd for i in allowed] for step, allowed in restrictions.items()}
-            self._reserved = [min(usd.get(step, [least])) for step, least in enumerate(self._reserved)]
-            self._ranges = [
-                max(usd[step]) - min(usd[step]) if step in usd else each for step, each in enumerate(self._ranges)
-            ]
-        if problem.has_in_flight:
-            self._reserved_left = sum(usd for i, usd in enumerate(self._reserved) if partial.mode[i] < 0)
-            self._range_left = sum(usd for i, usd in enumerate(self._ranges) if partial.mode[i] < 0)
-        else:  # nothing is placed
-            self._reserved_left, self._range_left = sum(self._reserved), sum(self._ranges)
+            reserved, ranges = reserved.copy(), ranges.copy()
+            for step, allowed in restrictions.items():
+                usd = [problem.modes[step][i].usd for i in allowed]
+                reserved[step], ranges[step] = min(usd), max(usd) - min(usd)
+        placed = np.array(partial.mode) >= 0
+        self._reserved_left, self._range_left = _total(reserved[~placed]), _total(ranges[~placed])
+        self._arrays = reserved, ranges
+
+    @cached_property
+    def _of_steps(self) -> list[tuple[float, float]]:
+        """What is reserved for each step, and the range of its costs."""
+        reserved, ranges = self._arrays
+        return list(zip(reserved.tolist(), ranges.tolist(), strict=True))
 
     @property
     def shared(self) -> SharedBudget:
         """The same for the kernel."""
         left = (self._budget_usd, self._reserved_left, self._range_left)
-        return SharedBudget(self._reserved, self._ranges, left, self._spread)
+        return SharedBudget(*self._arrays, left, self._spread)
 
     def allowance(self, step: int) -> float:
+        reserved, range_ = self._of_steps[step]
         spare = self._budget_usd - self._partial.usd - self._reserved_left
         if self._spread and self._range_left > 0:
-            spare *= self._ranges[step] / self._range_left
-        return (self._reserved[step] + spare) * (1 + 1e-12) + 1e-12
+            spare *= range_ / self._range_left
+        return (reserved + spare) * (1 + 1e-12) + 1e-12
 
     def placed(self, step: int) -> None:
-        self._reserved_left -= self._reserved[step]
-        self._range_left -= self._ranges[step]
+        reserved, range_ = self._of_steps[step]
+        self._reserved_left -= reserved
+        self._range_left -= range_
+
+
+def _total(usd: NDArray[np.float64]) -> float:
+    """The sum, added one after the other as in the kernel."""
+    return float(np.cumsum(usd)[-1]) if len(usd) else 0.0

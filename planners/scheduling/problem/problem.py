@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planners.agents import AgentSpec
 from planners.model import NodeId
@@ -113,16 +114,16 @@ class Problem:
         return forced
 
     @cached_property
-    def new_attempt_usd(self) -> tuple[list[float], list[float]]:
+    def new_attempt_usd(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Per step, the least cost of a new attempt (of any where there is none), and how much the dearest adds."""
         new, (least, most) = self.modes.new_usd(), self.modes.usd_ranges()
         usd = np.where(np.isfinite(new), new, least)
-        return usd.tolist(), (most - usd).tolist()
+        return usd, most - usd
 
     @cached_property
     def needs_in_flight(self) -> bool:
         """Whether the budget does not suffice for a new attempt of every step."""
-        return self.budget_usd is not None and self.budget_usd < sum(self.new_attempt_usd[0])
+        return self.budget_usd is not None and self.budget_usd < sum(self.new_attempt_usd[0].tolist())
 
     @cached_property
     def in_flight_savings(self) -> list[list[float]]:

@@ -92,9 +92,9 @@ def test_modes_made_when_asked_for_are_those_of_the_arrays(problem):
     assert problem.min_durations == [min(mode.duration for mode in row) for row in modes]
     assert list(problem.min_usd) == [min(mode.usd for mode in row) for row in modes]
     new_usd = [min(mode.usd for mode in row if not mode.in_flight or row[0].in_flight) for row in modes]
-    assert problem.new_attempt_usd[0] == new_usd
+    assert problem.new_attempt_usd[0].tolist() == new_usd
     most = [max(mode.usd for mode in row) - least for row, least in zip(modes, new_usd, strict=True)]
-    assert problem.new_attempt_usd[1] == most
+    assert problem.new_attempt_usd[1].tolist() == most
 
 
 def test_like_steps_share_their_modes():
