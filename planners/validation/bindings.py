@@ -315,8 +315,8 @@ class _Reader:
         if ref.input in self._of_used:
             return self._walk(self._of_used[ref.input], ref.path, where, f"the input '{ref.input.rpartition('/')[2]}'")
         if ref.input not in self._inputs:
-            whose, known = ("the workflow", self._given) if self._given else ("the task", self._inputs)
-            fix = f"add it to inputs ({nearest(ref.input, known)})"
+            whose = "the workflow" if self._given else "the task"
+            fix = f"add it to inputs ({nearest(ref.input, [*self._inputs, *self._given])})"
             self._flaw(f"{whose} has no input '{shown(ref.input)}'", where, fix)
             return ANYTHING
         key = (ref.input, ref.path)
