@@ -11,10 +11,13 @@ Url = Annotated[str, typer.Option("--url", envvar="FORERUN_URL", help="URL of th
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TaskFile = Annotated[str, typer.Argument(metavar="FILE|-", help="Task file (YAML or JSON); - reads standard input.")]
 TaskIdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the task.")]
+Key = Annotated[
+    str | None, typer.Option("--idempotency-key", help="Asking again with the same key returns the first task.")
+]
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the journal and the learned models.")]
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", envvar="FORERUN_SETTINGS", help="YAML file of settings.")
 ]
 
-__all__ = ["DEFAULT_URL", "AsJson", "DataDir", "SettingsFile", "TaskFile", "TaskIdArgument", "Url"]
+__all__ = ["DEFAULT_URL", "AsJson", "DataDir", "Key", "SettingsFile", "TaskFile", "TaskIdArgument", "Url"]

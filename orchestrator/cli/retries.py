@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from orchestrator.cli.exit_codes import reported
-from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskIdArgument, Url
+from orchestrator.cli.options import DEFAULT_URL, AsJson, Key, TaskIdArgument, Url
 from orchestrator.cli.output import coloured, console, print_json, seconds, table
 from orchestrator.cli.tasks import follow, with_client
 from orchestrator.client.client import Client
@@ -26,10 +26,11 @@ def retry(
     url: Url = DEFAULT_URL,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the new task has ended or is in doubt.")] = False,
     watch_it: Annotated[bool, typer.Option("--watch", help="Wait, and show live progress.")] = False,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an ended task again, as a new task, and print its id. Finished work is kept; an act is never repeated."""
-    follow(url, lambda client: client.retry(task_id, from_step), wait=wait, watch_it=watch_it, as_json=as_json)
+    follow(url, lambda client: client.retry(task_id, from_step, key), wait=wait, watch_it=watch_it, as_json=as_json)
 
 
 @reported

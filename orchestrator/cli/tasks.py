@@ -14,7 +14,7 @@ from rich.markup import escape
 from orchestrator.cli.credentials import credentials
 from orchestrator.cli.exit_codes import ExitCode, refuse, reported
 from orchestrator.cli.listing import Listing
-from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskFile, TaskIdArgument, Url
+from orchestrator.cli.options import DEFAULT_URL, AsJson, Key, TaskFile, TaskIdArgument, Url
 from orchestrator.cli.output import (
     PlanFormat,
     coloured,
@@ -81,9 +81,7 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the task has ended or is in doubt.")] = False,
     watch_it: Annotated[bool, typer.Option("--watch", help="Wait, and show live progress.")] = False,
     mode: Annotated[Mode | None, typer.Option(help="When agents may start; overrides the file.")] = None,
-    key: Annotated[
-        str | None, typer.Option("--idempotency-key", help="Submitting again with the same key returns the first task.")
-    ] = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Submit a task and print its id."""

@@ -84,6 +84,14 @@ def test_the_command_prints_the_new_id(forerun, task_file):
     assert json.loads(result.output)["id"] != first
 
 
+def test_the_command_retries_once_with_a_key(forerun, task_file):
+    first = forerun("submit", task_file).output.strip()
+
+    again = [forerun("retry", first, "--from", "fetch", "--idempotency-key", key).output for key in ("k", "k", "other")]
+
+    assert again[0] == again[1] != again[2]
+
+
 def planned(step, agent="a1"):
     placement = Placement(agent=agent, node="n1")
     return PlannedStep(step=Step(id=step, capability="c"), placement=placement, work_key=f"{step}-{agent}")
