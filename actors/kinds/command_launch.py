@@ -14,6 +14,7 @@ from actors.kinds.container_runtime import (
     client_ulimits,
     client_user,
     container_program,
+    log_driver,
     new_name,
 )
 from actors.kinds.sandbox import sandboxed
@@ -64,6 +65,7 @@ def _in_container(settings: CommandSettings, argv: list[str], folder: str, own: 
         variables=own,
         ulimits=client_ulimits(),
         user=client_user(program),
+        log_driver=log_driver(program),
     )
     return Launch(run, folder, {**client_environment(), **own}, removal(program, name))
 

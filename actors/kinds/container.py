@@ -66,6 +66,7 @@ def contained(  # noqa: PLR0913 - keywords
     variables: Iterable[str] = (),
     ulimits: Mapping[str, int] = MappingProxyType({}),
     user: str | None = None,
+    log_driver: str = "none",
 ) -> list[str]:
     """The argument vector that runs ``argv`` in a container of its own, which is removed when it ends.
 
@@ -78,11 +79,12 @@ def contained(  # noqa: PLR0913 - keywords
         variables: those that the command sees, by name: values would show in the list of processes.
         ulimits: limits of each of its processes, by name, besides that of core dumps.
         user: ``uid:gid`` that the command runs as; None: the one of the image.
+        log_driver: of the program; see `actors.kinds.container_runtime.log_driver`.
     """
     assert settings.image is not None
     limits = settings.sandbox or Sandbox()
     return [
-        *(program, "run", "--rm", "--interactive", "--name", name, "--log-driver", "none", "--entrypoint", ""),
+        *(program, "run", "--rm", "--interactive", "--name", name, "--log-driver", log_driver, "--entrypoint", ""),
         *("--volume", f"{folder}:{FOLDER}:Z", "--workdir", FOLDER),
         *_mounts(limits.readable, "ro"),
         *_mounts(limits.writable, "rw"),

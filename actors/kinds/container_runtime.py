@@ -5,6 +5,7 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +15,7 @@ from actors.kinds.container import CLIENT_VARIABLES, PREFIX, ContainerOwner, is_
 
 _PROGRAMS = ("podman", "docker")
 _ANSWER_S = 10.0
+_PASSES_THROUGH = 4
 _PID_MAX = Path("/proc/sys/kernel/pid_max")
 INSTALL = "install podman on every node that is to run it (Debian: apt-get install podman)"
 
@@ -55,6 +57,20 @@ def client_ulimits() -> dict[str, int]:
 def client_user(program: str) -> str | None:
     """Who the command runs as, so that its files can be removed: docker would make them root's, whoever asks."""
     return None if is_podman(program) or os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
+
+
+@lru_cache
+def log_driver(program: str) -> str:
+    """How a command gets its inputs and gives its output: ``passthrough`` hands it the pipes of this process.
+
+    Without it, podman copies what it prints from a socket, and sometimes loses all of it if the command ends at once
+    and leaves its input unread (podman issue 3302): the exit code is 0, and the output empty. Podman has it since
+    version 4, and not for a service elsewhere; docker has not.
+    """
+    if not is_podman(program) or "CONTAINER_HOST" in client_environment():
+        return "none"
+    version = (_told(program, "version", "--format", "{{.Client.Version}}") or "").partition(".")[0].strip()
+    return "passthrough" if version.isdigit() and int(version) >= _PASSES_THROUGH else "none"
 
 
 def new_name() -> str:

@@ -22,7 +22,7 @@ from actors.invocation import Ended, Invocation
 from actors.kinds.command_agent import KIND, stop_command
 from actors.kinds.command_settings import CommandSettings
 from actors.kinds.container import ContainerOwner, contained, removal
-from actors.kinds.container_runtime import leftovers, new_name
+from actors.kinds.container_runtime import leftovers, log_driver, new_name
 from planners.agents import AgentSpec, Catalog
 from planners.resources import CONTAINERS
 from reconciler.state.handoff import Failure
@@ -31,6 +31,7 @@ IMAGE = "localhost/forerun-busybox:test"
 SECRET = "s3cret-of-a-command"  # noqa: S105
 STAND_IN = """#!/bin/sh
 # Stands in for podman: runs the command on this machine, and notes how it was called.
+[ "$1" = version ] && exit 1
 echo "$@" >> {calls}
 [ "$1" = run ] || exit 0
 while [ "$1" != {image} ]; do shift; done
@@ -150,6 +151,32 @@ def test_docker_removes_a_container_without_the_options_that_only_podman_has():
 
 
 # ---- what is left of processes that have ended
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "driver"),
+    [
+        ("podman", "echo 5.4.0", "passthrough"),
+        ("podman", "echo 4.3.1", "passthrough"),
+        ("podman", "echo 3.0.1", "none"),
+        ("podman", "exit 1", "none"),
+        ("docker", "echo 27.1", "none"),
+    ],
+)
+def test_a_command_has_the_pipes_itself_where_podman_can_hand_them_over(
+    name: str, answer: str, driver: str, tmp_path: Path
+):
+    program = tmp_path / name
+    program.write_text(f"#!/bin/sh\n{answer}\n")
+    program.chmod(0o755)
+
+    assert log_driver(str(program)) == driver
+
+
+def test_a_podman_elsewhere_copies_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CONTAINER_HOST", "ssh://elsewhere/podman.sock")
+
+    assert log_driver(str(tmp_path / "podman")) == "none"
 
 
 def test_the_containers_of_processes_that_have_ended_are_leftovers():
