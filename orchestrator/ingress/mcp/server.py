@@ -1,6 +1,8 @@
 """What MCP clients ask for, answered by the gateway. The SDK speaks the protocol."""
 
 import asyncio
+from contextlib import suppress
+from contextvars import Context
 from importlib.metadata import version
 from typing import Any
 
@@ -18,6 +20,7 @@ from planners.errors import ForerunError
 from planners.validation import explain
 from reconciler.views.models import TaskView
 
+_GIVEN_UP = "the MCP client cancelled the call"
 _WAIT_S = 30.0  # of one question to the gateway; it is asked again
 _LABELS = {"forerun/via": "mcp"}
 _ABOUT = "Each tool runs a workflow of agents as a task of Forerun. Calls report progress and can be cancelled."
@@ -26,7 +29,7 @@ _Request = ServerRequestContext[Any, Any]
 
 def mcp_server(context: IngressContext) -> Server[Any]:
     """The server over a gateway. It keeps no state."""
-    calls = _Calls(context)
+    calls = McpCalls(context)
     return Server(
         "forerun",
         title="Forerun",
@@ -37,9 +40,12 @@ def mcp_server(context: IngressContext) -> Server[Any]:
     )
 
 
-class _Calls:
+class McpCalls:
+    """What the tools are, and how they run."""
+
     def __init__(self, context: IngressContext) -> None:
         self._context = context
+        self._given_up = set[asyncio.Task[None]]()  # the event loop alone would not keep them
 
     async def list_tools(self, _: _Request, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """All skills of the service."""
@@ -51,8 +57,12 @@ class _Calls:
         if params.name not in offered:
             return refused(f"no tool '{params.name}'; there are {', '.join(offered) or 'none'}")
         try:
-            view = await self._submitted(offered[params.name], dict(params.arguments or {}))
-            return result(await self._ended(request, view))
+            submission = asyncio.ensure_future(self._submitted(offered[params.name], dict(params.arguments or {})))
+            try:
+                return result(await self._ended(request, await asyncio.shield(submission)))
+            except asyncio.CancelledError:
+                self._give_up(submission)
+                raise
         except ForerunError as error:
             return refused(_told(error))
 
@@ -66,19 +76,25 @@ class _Calls:
             raise InvalidRequest(explain(error)) from error
         return await self._context.gateway.submit(await self._context.admit(task, None))
 
+    def _give_up(self, submission: "asyncio.Future[TaskView]") -> None:
+        """Cancel a task once it is admitted, in a context of its own: Ray cancels all calls of a cancelled request."""
+        cancelling = asyncio.get_running_loop().create_task(self._cancel(submission), context=Context())
+        self._given_up.add(cancelling)
+        cancelling.add_done_callback(self._given_up.discard)
+
+    async def _cancel(self, submission: "asyncio.Future[TaskView]") -> None:
+        with suppress(ForerunError):  # it was refused, or nobody can be asked
+            await self._context.gateway.cancel((await submission).id, _GIVEN_UP)
+
     async def _ended(self, request: _Request, view: TaskView) -> TaskView:
         gateway = self._context.gateway
         seq, told = 0, ""
-        try:
-            while not view.status.ended:
-                changes = await gateway.changes(view.id, seq, _WAIT_S)
-                seq, view = changes.seq, changes.view
-                if (said := _progress(view)) != told:
-                    told = said
-                    await request.session.report_progress(view.steps.finished, view.steps.total or None, said)
-        except asyncio.CancelledError:
-            await asyncio.shield(gateway.cancel(view.id, "the MCP client cancelled the call"))
-            raise
+        while not view.status.ended:
+            changes = await gateway.changes(view.id, seq, _WAIT_S)
+            seq, view = changes.seq, changes.view
+            if (said := _progress(view)) != told:
+                told = said
+                await request.session.report_progress(view.steps.finished, view.steps.total or None, said)
         return await gateway.read(view.id, TaskView)
 
 

@@ -1,14 +1,17 @@
 """A2A, MCP and AG-UI over a gateway in memory: who may see what, and what a front end is told."""
 
+import asyncio
 import json
 
 import httpx
+import mcp_types as types
 import pytest
 
 from orchestrator.gateway.memory import MemoryGateway
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.keyring import Keyring
+from orchestrator.ingress.mcp.server import McpCalls
 from orchestrator.keys import Scope, new_key
 from reconciler.state.commands import RunStatus
 from reconciler.views.models import TimelineBar
@@ -130,3 +133,37 @@ async def test_a_failed_run_ends_with_an_error_of_ag_ui(http, gateway, task):
     reply = await http.get(f"/v1/tasks/{task_id}/events", params={"format": "ag-ui"})
 
     assert '"type":"RUN_ERROR"' in reply.text
+
+
+class _Admitting(MemoryGateway):
+    """A gateway whose admissions take until they may end."""
+
+    def __init__(self):
+        super().__init__(NODES)
+        self.begun, self.may_end, self.cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def submit(self, *args, **how):
+        self.begun.set()
+        await self.may_end.wait()
+        return await super().submit(*args, **how)
+
+    async def cancel(self, *args, **how):
+        view = await super().cancel(*args, **how)
+        self.cancelled.set()
+        return view
+
+
+async def test_a_call_of_mcp_that_is_given_up_during_admission_cancels_the_task():
+    gateway = _Admitting()
+    calls = McpCalls(IngressContext(gateway, SETTINGS, CATALOG, Keyring(lambda: _Keys(None))))
+    (offered, *_) = (await calls.list_tools(None, None)).tools
+    arguments = dict.fromkeys(offered.input_schema.get("required", ()), "x")
+    asked = types.CallToolRequestParams(name=offered.name, arguments=arguments)
+    call = asyncio.create_task(calls.call_tool(None, asked))
+    await gateway.begun.wait()
+
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    gateway.may_end.set()
+    await gateway.cancelled.wait()
