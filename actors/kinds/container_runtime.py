@@ -59,7 +59,6 @@ def client_user(program: str) -> str | None:
     return None if is_podman(program) or os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
 
 
-@lru_cache
 def log_driver(program: str) -> str:
     """How a command gets its inputs and gives its output: ``passthrough`` hands it the pipes of this process.
 
@@ -69,8 +68,16 @@ def log_driver(program: str) -> str:
     """
     if not is_podman(program) or "CONTAINER_HOST" in client_environment():
         return "none"
-    version = (_told(program, "version", "--format", "{{.Client.Version}}") or "").partition(".")[0].strip()
-    return "passthrough" if version.isdigit() and int(version) >= _PASSES_THROUGH else "none"
+    try:
+        return "passthrough" if _major_version(program) >= _PASSES_THROUGH else "none"
+    except ValueError:
+        return "none"
+
+
+@lru_cache
+def _major_version(program: str) -> int:
+    """The major version of podman. Raises ValueError if it does not tell it; the next call asks again."""
+    return int((_told(program, "version", "--format", "{{.Client.Version}}") or "").partition(".")[0])
 
 
 def new_name() -> str:
