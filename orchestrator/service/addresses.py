@@ -1,7 +1,9 @@
 """Addresses that the service listens at, and the key of those that it signs."""
 
+import random
 import secrets
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -10,13 +12,17 @@ from orchestrator.errors import CannotStart
 from orchestrator.settings import Http, Settings
 
 _KEY_FILE = "callback.key"
+# Above the ports of Ray's workers, which are below 20,000 by default, and below those that kernels give to connections:
+# Linux from 32,768, macOS and Windows from 49,152.
+_QUIET_PORTS = range(20_000, 32_768)
+_PORT_TRIES = 50
 
 
 def with_addresses(settings: Settings) -> Settings:
     """The settings with a port that is free now, and with a key that signs addresses, where they leave these open.
 
     Raises:
-        CannotStart: the key cannot be kept in the data directory.
+        CannotStart: the key cannot be kept in the data directory, or no port of the host can be opened.
     """
     callbacks = settings.callbacks
     if callbacks.key is None:
@@ -38,7 +44,11 @@ def _kept_key(file: Path) -> str:
 
 
 def with_port(http: Http) -> Http:
-    """The settings with a port that is free now, if they leave it open."""
+    """The settings with a port that is free now, if they leave it open.
+
+    Raises:
+        CannotStart: the host is no address of this machine.
+    """
     return http if http.port else http.model_copy(update={"port": _free_port(http.host)})
 
 
@@ -61,6 +71,14 @@ def refuse_taken(http: Http) -> None:
 
 
 def _free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on.
+
+    It is taken only seconds from now, once Ray has started. Ray's processes connect to each other meanwhile, and the
+    kernel gives their connections any port of its range: hence a port below that, where there is one.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in (*random.sample(_QUIET_PORTS, _PORT_TRIES), 0):
+        with socket.socket(family) as probe, suppress(OSError):
+            probe.bind((host, port))
+            return int(probe.getsockname()[1])
+    raise CannotStart(f"cannot listen on {host}", "http.host", "give an address of this machine, or a --port")

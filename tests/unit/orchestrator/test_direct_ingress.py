@@ -103,7 +103,20 @@ async def test_several_processes_listen_at_one_address_and_a_stranger_is_refused
 
 def test_a_port_that_is_given_is_kept():
     assert with_port(Http(port=1234)).port == 1234
-    assert with_port(LOCAL).port != 0
+
+
+def test_a_free_port_is_none_that_the_kernel_gives_to_a_connection_meanwhile():
+    ports = {with_port(LOCAL).port for _ in range(20)}
+
+    assert all(20_000 <= port < 32_768 for port in ports)
+    assert len(ports) > 1
+
+
+def test_a_host_that_is_not_this_machine_is_refused():
+    with pytest.raises(CannotStart, match=r"cannot listen on 192\.0\.2\.1") as refused:
+        with_port(Http(host="192.0.2.1", port=0))
+
+    assert refused.value.field == "http.host"
 
 
 class Here:
