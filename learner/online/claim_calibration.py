@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import isotonic_regression
 from scipy.special import expit, logit
 
+from learner.isotonic import monotone_fit
 from learner.platt_scaling import PlattScaling, ScalingPrior, surprise
 from reconciler.gate import Calibration
 
@@ -35,7 +35,7 @@ def fit_logistic_calibration(claimed: ArrayLike, survived: ArrayLike, weights: A
 
 
 def fit_calibration(claimed: Sequence[float] | Floats, survived: ArrayLike, prior: float = 1.0) -> Calibration:
-    """The best monotone map from claims to survival (Zadrozny and Elkan 2002), shrunk towards the identity.
+    """The best monotone map from claims to survival (`learner.isotonic`), shrunk towards the identity.
 
     ``prior`` is the weight, in outcomes, of each of eleven pseudo-observations on the diagonal. Without outcomes the
     map is the identity; with outcomes of one class only it approaches 0 or 1 gradually.
@@ -44,11 +44,7 @@ def fit_calibration(claimed: Sequence[float] | Floats, survived: ArrayLike, prio
     x = np.concatenate([diagonal, np.asarray(claimed, float)])
     y = np.concatenate([diagonal, np.asarray(survived, float)])
     weights = np.concatenate([np.full(11, prior), np.ones(len(x) - 11)])
-    points, groups = np.unique(x, return_inverse=True)
-    weight = np.bincount(groups, weights)
-    means = np.bincount(groups, weights * y) / weight
-    fitted = isotonic_regression(means, weights=weight).x
-    return _calibration(np.interp(_KNOTS, points, fitted))
+    return _calibration(np.interp(_KNOTS, *monotone_fit(x, y, weights)))
 
 
 def _surprise_when_fitted(scaling: PlattScaling, claimed: Floats, survived: Floats, weight: Floats) -> float:

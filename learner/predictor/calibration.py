@@ -1,4 +1,4 @@
-"""Isotonic calibration: the best monotone map from raw probabilities to outcomes (Zadrozny and Elkan, 2002).
+"""Isotonic calibration: the best monotone map from raw probabilities to outcomes (`learner.isotonic`).
 
 A few hundred outcomes are too few for it alone. It starts from Platt scaling, whose two parameters need fewer, and
 which itself starts from the raw probabilities: the more outcomes, the less they count.
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression
 
+from learner.isotonic import monotone_fit
 from learner.platt_scaling import PlattScaling, ScalingPrior
 
 _LEAST_OUTCOMES = 40
@@ -32,11 +32,10 @@ class IsotonicCalibration:
         """From out-of-fold raw probabilities and 0/1 outcomes; `blended` if there are few."""
         if len(raw) < _LEAST_OUTCOMES:
             return cls.blended(raw, came_true)
-        model = IsotonicRegression(y_min=_FLOOR, y_max=1 - _FLOOR, out_of_bounds="clip")
         weights = np.concatenate([np.ones(len(raw)), np.full(len(_GRID), _PSEUDO_OUTCOMES / len(_GRID))])
         expected = PlattScaling.fit(raw, came_true, _PRIOR)(_GRID)
-        model.fit(np.concatenate([raw, _GRID]), np.concatenate([came_true, expected]), weights)
-        return cls(np.asarray(model.X_thresholds_, float), np.asarray(model.y_thresholds_, float))
+        knots, values = monotone_fit(np.concatenate([raw, _GRID]), np.concatenate([came_true, expected]), weights)
+        return cls(knots, np.clip(values, _FLOOR, 1 - _FLOOR))
 
     @classmethod
     def blended(cls, raw: NDArray[np.float64], came_true: NDArray[np.float64]) -> "IsotonicCalibration":
