@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from pydantic import JsonValue
 
 from actors.errors import InvalidCatalog
-from actors.suggestions import nearest_name
 from planners.agents import AgentKind, AgentSpec, Catalog, Effect
 from planners.model import AgentName
+from planners.validation.suggestions import meant
 
 _STRENGTH = {Effect.PURE: 0, Effect.IDEMPOTENT: 1, Effect.IRREVERSIBLE: 2}
 _ALL = ".*"
@@ -93,7 +93,7 @@ class _Resolution:
     def _tool(self, agent: AgentSpec, name: AgentName) -> AgentSpec:
         tool = self._catalog.by_name.get(name)
         if tool is None:
-            fix = nearest_name(name, self._places) or "name an agent of the catalog, or write module:attribute"
+            fix = meant(name, self._places) or "name an agent of the catalog, or write module:attribute"
             raise self._refusal(agent, f"no agent '{name}'", fix)
         if name in self._open:
             ring = " -> ".join([*self._open[self._open.index(name) :], name])

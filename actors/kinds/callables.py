@@ -15,10 +15,10 @@ from actors.invocation import Invocation
 from actors.kinds.declared import first_flaw
 from actors.kinds.kind import Answer, Unanswered
 from actors.signature import Signature
-from actors.suggestions import nearest_field
 from actors.verification import Verify
 from planners.agents import AgentKind, AgentSpec, Effect
 from planners.resources import Resources
+from planners.validation.suggestions import nearest
 from reconciler.state.handoff import Handoff
 
 Promotion = Callable[[Context, dict[str, bytes]], Any]
@@ -88,7 +88,7 @@ def declared_by_callable(entry: Mapping[str, Any], location: str) -> AgentSpec |
     if not isinstance(target, str):
         return dict(entry)
     if unknown := sorted(map(str, entry.keys() - AgentSpec.model_fields.keys())):
-        raise InvalidCatalog("unknown key", f"{location}.{unknown[0]}", nearest_field(unknown[0], AgentSpec))
+        raise InvalidCatalog("unknown key", f"{location}.{unknown[0]}", nearest(unknown[0], AgentSpec.model_fields))
     try:
         function = load(target)
         spec = derived_spec(function, **{**entry, "target": target})

@@ -34,9 +34,9 @@ class Sandbox(Model):
     def _names_places(self) -> Self:
         for name in ("readable", "writable"):
             if relative := [path for path in getattr(self, name) if not path.startswith("/")]:
-                raise ValueError(f"{name}: '{relative[0]}' is not an absolute path")
+                raise ValueError(f"{name}: '{relative[0]}' is not an absolute path; begin it with /")
         if wrong := [place for place in self.network if place.count(":") != 1 or place.startswith(":")]:
-            raise ValueError(f"network: '{wrong[0]}' is not host:port")
+            raise ValueError(f"network: '{wrong[0]}' is not host:port; write host:port, or host:* for all ports")
         return self
 
 
@@ -63,7 +63,7 @@ class CommandSettings(Model):
     @classmethod
     def _image_is_a_name(cls, image: str | None) -> str | None:
         if image is not None and _IMAGE.fullmatch(image) is None:
-            raise ValueError(f"'{image}' is not the name of an image, such as docker.io/library/alpine:3.20")
+            raise ValueError(f"'{image}' is not the name of an image; write one such as docker.io/library/alpine:3.20")
         return image
 
     @model_validator(mode="after")
@@ -71,17 +71,19 @@ class CommandSettings(Model):
         if self.image is None or self.sandbox is None:
             return self
         if self.sandbox.network not in ((), (ANYWHERE,)):
-            raise ValueError(f"sandbox.network: a container has no network, or all of it: write [] or ['{ANYWHERE}']")
+            raise ValueError(f"sandbox.network: a container has no network, or all of it; write [] or ['{ANYWHERE}']")
         for path in (*self.sandbox.readable, *self.sandbox.writable):
             if ":" in path:
-                raise ValueError(f"sandbox: '{path}' cannot be mounted in a container, because of its colon")
+                raise ValueError(
+                    f"sandbox: '{path}' has a colon and cannot be mounted in a container; give another path"
+                )
         return self
 
     @model_validator(mode="after")
     def _files_are_in_its_folder(self) -> Self:
         for name in (*self.files, self.output):
             if not name or "/" in name or name in (".", "..") or "\0" in name:
-                raise ValueError(f"'{name}' is not the name of a file in the working folder")
+                raise ValueError(f"'{name}' is not the name of a file in the working folder; write a name without /")
         return self
 
     @property

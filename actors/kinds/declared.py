@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from actors.errors import InvalidCatalog
-from actors.suggestions import nearest_key
 from planners.agents import AgentSpec, Effect
 from planners.model import Model
 from planners.validation.locations import names_at
+from planners.validation.suggestions import nearest
 from planners.validation.wording import told
 
 _M = TypeVar("_M", bound=Model)
@@ -38,10 +38,10 @@ def first_flaw(error: ValidationError, model: type[Model]) -> InvalidCatalog:
     kind, place = first["type"], first["loc"]
     field, known = ".".join(map(str, place)), names_at(place[:-1], model)
     if kind == "extra_forbidden":
-        return InvalidCatalog("unknown key", field, nearest_key(str(place[-1]), known))
+        return InvalidCatalog("unknown key", field, nearest(str(place[-1]), known))
     if kind == "value_error":
         message, _, fix = str(first["ctx"]["error"]).partition("; ")
-        return InvalidCatalog(message, field, fix or f"known keys: {', '.join(sorted(known))}")
+        return InvalidCatalog(message, field, fix or message)
     words = told(first, names_at(place, model))
     return InvalidCatalog(words.message, field, f"add '{place[-1]}'" if kind == "missing" else words.fix)
 

@@ -39,9 +39,9 @@ class McpServer(Model):
     @model_validator(mode="after")
     def _is_in_one_place(self) -> Self:
         if (self.url is None) == (self.command is None):
-            raise ValueError("give either url or command")
+            raise ValueError("a server has either a url or a command; give one of them")
         if self.url is not None and (urlsplit(self.url).scheme not in ("http", "https") or "{" in self.url):
-            raise ValueError("url has to be an http or https address without templates")
+            raise ValueError("url is no plain http or https address; write one such as https://tools.example/mcp")
         return self
 
     @property

@@ -13,23 +13,30 @@ _LONGEST_NAME, _LONGEST_TEXT = 40, 500
 
 
 def nearest(wrong: str, known: Collection[str], listed: Collection[str] | None = None) -> str:
-    """'did you mean X?', or the names to choose from: all ``known`` ones, or those ``listed``.
+    """'did you mean X?', or the names to choose from: all ``known`` ones, or those ``listed``."""
+    return meant(wrong, known) or _choices(known if listed is None else listed)
+
+
+def meant(wrong: str, known: Collection[str]) -> str:
+    """'did you mean X?', or nothing if no name is close.
 
     Long names are compared and shown by their first 40 characters. Of many names at most 50 are compared: the
     first ones of about the same length that begin or end with the same letter.
     """
-    if meant := _meant(shown(wrong), _comparable(wrong, known)):
-        alternatives = "' or '".join(meant)
-        return f"did you mean '{alternatives}'?"
-    listed = known if listed is None else listed
-    if not listed:
+    alternatives = "' or '".join(_nearest(shown(wrong), _comparable(wrong, known)))
+    return f"did you mean '{alternatives}'?" if alternatives else ""
+
+
+def _choices(known: Collection[str]) -> str:
+    """'there are X, Y', at most twelve of them by name."""
+    if not known:
         return "there are none"
-    names = sorted(set(listed)) if len(listed) <= _SORTED else listed
+    names = sorted(set(known)) if len(known) <= _SORTED else known
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return f"there are {', '.join(map(shown, islice(names, _LISTED)))}{more}"
 
 
-def _meant(wrong: str, names: Sequence[str]) -> list[str]:
+def _nearest(wrong: str, names: Sequence[str]) -> list[str]:
     """The nearest name; but of names that only add a unit or the like, as ``budget_usd`` does, up to three."""
     close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
     longer = [name for name in names if name.startswith(f"{wrong}_")]
