@@ -22,11 +22,14 @@ class Signature:
     """Validates the inputs and outputs of one callable.
 
     Raises:
-        InvalidAgent: it has positional-only parameters, ``*args``, or types without a pydantic schema.
+        InvalidAgent: it is a class, has positional-only parameters, ``*args``, or types without a pydantic schema.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.name = getattr(function, "__qualname__", repr(function))
+        if inspect.isclass(function):  # calling it would make an object, which is no output
+            fix = "name a function, or an instance whose class has __call__ (kind: batch makes instances itself)"
+            raise InvalidAgent(f"'{self.name}' is a class, not a callable that gives an output", "target", fix)
         self.is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004 - an instance whose __call__ is async is an async agent
         )

@@ -113,6 +113,8 @@ class SingleCall(Signature):
 
     def __init__(self, target: Callable[..., Any]) -> None:
         called: Any = target
+        if inspect.isclass(target):
+            _check_class(target)
         body = called.__call__ if inspect.isclass(target) or not inspect.isroutine(target) else called
         hints = get_type_hints(body, include_extras=True)
         parameters = [name for name in inspect.signature(body).parameters if name != "self"]
@@ -127,6 +129,17 @@ class SingleCall(Signature):
         shown = [inspect.Parameter(name, keyword, annotation=item) for name, item in items.items()]
         one.__signature__ = inspect.Signature(shown, return_annotation=returned)  # type: ignore[attr-defined]
         super().__init__(one)
+
+
+def _check_class(target: type) -> None:
+    if "__call__" not in dir(target):  # that of its metaclass makes instances
+        fix = "define __call__, whose parameters and result are lists"
+        raise InvalidAgent(f"'{target.__qualname__}' is a class without __call__", "target", fix)
+    parameters = inspect.signature(target).parameters.values()
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if needed:
+        fix = "give the parameters of __init__ defaults"
+        raise InvalidAgent(f"'{target.__qualname__}' cannot be made without {', '.join(needed)}", "target", fix)
 
 
 def _item(target: Any, name: str, hint: Any) -> Any:

@@ -45,6 +45,20 @@ class Model:
         ]
 
 
+class Uncallable:
+    """Its instances cannot be called."""
+
+
+class Sized:
+    """Nobody gives it the size when it is made."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __call__(self, number: list[int]) -> list[int]:
+        return [self._size * one for one in number]
+
+
 def picky(number: list[int]) -> list[float]:
     """One zero spoils a batch."""
     return [1 / one for one in number]

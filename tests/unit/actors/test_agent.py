@@ -68,11 +68,11 @@ def test_the_context_is_no_input():
 
 
 def test_instances_that_can_be_called_are_agents_too():
-    class Greeter:
+    class Waiter:
         async def __call__(self, name: str) -> str:
             return f"hello {name}"
 
-    signature = Signature(Greeter())
+    signature = Signature(Waiter())
 
     assert signature.is_async
     assert set(signature.input_schema["properties"]) == {"name"}
@@ -139,8 +139,18 @@ def unschemed(a: pytest.Item) -> int:
     return 1
 
 
-@pytest.mark.parametrize("function", [positional, starred, unknown, unschemed])
+class Holder:
+    pass
+
+
+class Greeter:
+    def __call__(self, name: str) -> str:
+        return f"hello {name}"
+
+
+@pytest.mark.parametrize("function", [positional, starred, unknown, unschemed, Holder, Greeter, Reading])
 def test_callables_that_cannot_be_agents_are_refused_with_the_fix(function: Any):
+    """Calling a class, even one with __call__, gives an instance and no output."""
     with pytest.raises(errors.InvalidAgent) as caught:
         derived_spec(function, capability="x")
     assert function.__name__ in caught.value.message

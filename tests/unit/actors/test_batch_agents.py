@@ -159,6 +159,14 @@ def test_an_attempt_counts_as_its_share_of_the_process():
 
 
 @pytest.mark.parametrize(
+    ("target", "told"), [("Uncallable", "is a class without __call__"), ("Sized", "cannot be made without size")]
+)
+def test_a_class_that_cannot_work_on_batches_is_refused_with_the_reason(target: str, told: str):
+    with pytest.raises(InvalidCatalog, match=told):
+        declared(target)
+
+
+@pytest.mark.parametrize(
     ("entry", "field"),
     [
         ({"target": "batching_agents:not_lists"}, "target"),

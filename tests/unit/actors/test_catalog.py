@@ -66,6 +66,7 @@ def test_commands_need_no_callable():
         ({"agents": [{"target": TARGET, "effect": "stageable"}]}, "agents.0.effect", "promote"),
         ({"agents": [{"target": TARGET, "kind": "sync"}]}, "agents.0.kind", "leave kind out"),
         ({"agents": [{"target": TARGET, "resources": {"cpu": 1}}]}, "agents.0.resources.cpu", "cpus"),
+        ({"agents": [{"target": "sample_agents:Molecule", "capability": "x"}]}, "agents.0.target", "name a function"),
         ({"agents": [{"target": TARGET, "effect": "none"}]}, "agents.0.effect", "pure, stageable"),
         ({"agents": [{"target": TARGET, "quality": 90}]}, "agents.0.quality", "at most 1"),
         ({"agents": [{"target": TARGET, "price": 0.1}]}, "agents.0.price", "usd_per_call"),
