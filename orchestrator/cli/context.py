@@ -5,8 +5,9 @@ import json
 from rich.markup import escape
 
 from orchestrator.cli.exit_codes import reported
+from orchestrator.cli.listing import Listing
 from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskIdArgument, Url
-from orchestrator.cli.output import console, print_json, seconds, table
+from orchestrator.cli.output import console, print_json, seconds
 from orchestrator.cli.tasks import with_client
 from reconciler.views.context import ContextVersion
 
@@ -24,7 +25,7 @@ def context(task_id: TaskIdArgument, url: Url = DEFAULT_URL, as_json: AsJson = F
         (escape(one.key), str(one.version), escape(one.step), seconds(one.at_s), _shown(one)) for one in view.versions
     ]
     if rows:
-        console.print(table(("key", "version", "step", "at s", "value"), rows))
+        console.print(Listing(("key", "version", "step", "at s", "value"), rows, texts=("value",)))
     else:
         console.print("no step has written anything yet")
 

@@ -13,7 +13,7 @@ from actors.catalog_schema import catalog_schema
 from orchestrator.cli.exit_codes import reported
 from orchestrator.cli.listing import Listing
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
-from orchestrator.cli.output import console, print_json, table
+from orchestrator.cli.output import console, print_json
 from orchestrator.cli.tasks import with_client
 from orchestrator.client.client import Client
 from orchestrator.known_agents import KnownAgents
@@ -63,7 +63,7 @@ def agents(url: str, as_json: bool) -> None:  # noqa: FBT001 (see above)
     columns = ["agent", "capability", "kind", "effect", "quality", "expected s", "call $", "tries", "limit s", "needs"]
     console.print(Listing([*columns, "learned s", "accepted", "by people"], rows))
     if by_kind := [row for name, known in learned.items() for row in _by_kind(name, known)]:
-        console.print(table(["agent", "kind of input", "accepted", "by people"], by_kind))
+        console.print(Listing(["agent", "kind of input", "accepted", "by people"], by_kind))
     for outage in catalog.outages:
         console.print(f"[yellow]{outage.kind} {escape(outage.name)} does not answer[/] (breaker {outage.state})")
 

@@ -13,8 +13,9 @@ from rich.markup import escape
 
 from orchestrator.cli.exit_codes import reported
 from orchestrator.cli.gc import require_journal
+from orchestrator.cli.listing import Listing
 from orchestrator.cli.options import AsJson, DataDir, SettingsFile
-from orchestrator.cli.output import console, print_json, table
+from orchestrator.cli.output import console, print_json
 from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, InvalidOption
 from orchestrator.keys import Scope, new_key
@@ -70,7 +71,7 @@ def list_keys(data_dir: DataDir = None, settings_file: SettingsFile = None, as_j
         print_json({"keys": [_shown(key) for key in found]})
         return
     rows = [[key.id, escape(key.name), key.scope, _day(key.created_at_s), _state(key)] for key in found]
-    console.print(table(["key", "name", "scope", "created", "state"], rows))
+    console.print(Listing(["key", "name", "scope", "created", "state"], rows))
 
 
 @keys.command("revoke")

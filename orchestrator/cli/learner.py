@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from orchestrator.cli.credentials import with_credentials
 from orchestrator.cli.exit_codes import reported
+from orchestrator.cli.listing import Listing
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Url
 from orchestrator.cli.output import coloured, console, print_json, seconds, table
 from orchestrator.cli.tasks import with_client
@@ -82,7 +83,8 @@ def ledger(
     _print_totals(view)
     _print_calibration(view.total.calibration)
     if view.entries:
-        console.print(table(_ENTRY_COLUMNS, [_entry(entry) for entry in view.entries], "\nnewest decisions"))
+        entries = [_entry(entry) for entry in view.entries]
+        console.print(Listing(_ENTRY_COLUMNS, entries, unnamed=("decision", "verdict"), title="\nnewest decisions"))
 
 
 def _print_versions(found: LearnerVersions) -> None:
@@ -94,14 +96,15 @@ def _print_versions(found: LearnerVersions) -> None:
         ]
         for kept in found.versions
     ]
-    console.print(table(["version", "outcomes", "metrics on unseen outcomes"], rows))
+    columns = ["version", "outcomes", "metrics on unseen outcomes"]
+    console.print(Listing(columns, rows, texts=columns[-1:]))
 
 
 def _print_totals(view: "LedgerView") -> None:
     kinds = {"all tasks": view.total, **view.by_kind}
     rows = [[escape(kind) or "(no kind)", *_total(summary)] for kind, summary in kinds.items()]
     columns = ["task kind", "decisions", "dispatched", "survived", "saved s", "wasted s", "waste", "worth $"]
-    console.print(table([*columns, "vs oracle $", "vs always $", "vs never $"], rows))
+    console.print(Listing([*columns, "vs oracle $", "vs always $", "vs never $"], rows))
     console.print("vs: regret, how much more that policy would have been worth. Below 0, the gate was better.")
 
 

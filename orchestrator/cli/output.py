@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -17,7 +17,7 @@ from rich.text import Text
 from planners.amounts import dollars
 from planners.built_in_names import JOIN
 from planners.graph import PlanFigures, PlanGraph
-from planners.model import AttemptId, StepId
+from planners.model import StepId
 from planners.plans import Plan
 from planners.speculative.route_chances import RouteChances
 from reconciler.state.fan_out_ends import Completion
@@ -26,7 +26,7 @@ from reconciler.state.task_limits import TaskLimit
 from reconciler.state.waiting import WaitKind, WaitReason
 from reconciler.views.failure_text import failure_lines
 from reconciler.views.limits import told
-from reconciler.views.models import Doubt, TaskView, Timeline, TimelineBar, UndoingView
+from reconciler.views.models import Doubt, TaskView, TimelineBar, UndoingView
 
 # Tables in a pipe are not cut: other programs read them.
 _PIPE_WIDTH = 400
@@ -152,16 +152,6 @@ def print_next_commands(view: TaskView) -> None:
     console.print(f"  logs: {logs}\n  run it again: forerun retry {view.id}", soft_wrap=True)
 
 
-def failed_table(timeline: Timeline, told: AttemptId | None, most: int = 10) -> Table | None:
-    """Why attempts failed, the latest ones; None if none did but the one that the failure of the task tells of."""
-    failed = [bar for bar in timeline.bars if bar.status == "failed" and bar.failure and bar.attempt != told]
-    if not failed:
-        return None
-    rows = [[escape(bar.step), escape(bar.attempt), escape(bar.failure.told)] for bar in failed[-most:] if bar.failure]
-    hidden = f" ({len(failed) - most} earlier ones not shown)" if len(failed) > most else ""
-    return table(["step", "attempt", f"failed because{hidden}"], rows)
-
-
 def _undoing(undoing: UndoingView) -> list[str]:
     lines = [f"  [yellow]undoing[/] ({undoing.left} left): {escape(undoing.reason)}"]
     if undoing.undone:
@@ -201,58 +191,6 @@ def _doubt(task: str, doubt: Doubt) -> str:
         return f"{about}; its agent is being asked"
     answers = "--happened JSON, or --did-not-happen"
     return f"{about}\n  [bold]fix:[/] find out, then: forerun resolve {task} {argument(doubt.step)} {answers}"
-
-
-def waiting_table(timeline: Timeline, most: int = 20) -> Table | None:
-    """Why steps wait, at most ``most`` of them; None if none does."""
-    rows = [[escape(reason.step), seconds(reason.since_s), escape(reason.message)] for reason in timeline.waiting]
-    hidden = len(rows) - most
-    if not rows:
-        return None
-    return table(
-        ["step", "since s", f"waits because{f' ({hidden} more not shown)' if hidden > 0 else ''}"], rows[:most]
-    )
-
-
-def messages_table(timeline: Timeline, most: int = 20) -> Table | None:
-    """The latest messages between agents, at most ``most``; None if there is none."""
-    rows = [
-        [
-            "staged" if note.at_s is None else seconds(note.at_s),
-            escape(note.id),
-            escape(note.topic or f"reply to {note.reply_to}"),
-            str(note.size_bytes),
-        ]
-        for note in timeline.messages
-    ]
-    if not rows:
-        return None
-    hidden = f" ({len(rows) - most} earlier ones not shown)" if len(rows) > most else ""
-    return table(["at s", f"message{hidden}", "topic", "bytes"], rows[-most:])
-
-
-def timeline_table(timeline: Timeline, most: int = 40) -> Table:
-    """The latest attempts, at most ``most``."""
-    hidden = max(0, len(timeline.bars) - most)
-    return attempts_table(timeline.bars[-most:], f"({hidden} earlier attempts not shown)" if hidden else None)
-
-
-def attempts_table(bars: Iterable[TimelineBar], title: str | None = None) -> Table:
-    """Attempts, one a row."""
-    rows = [_bar(bar) for bar in bars]
-    return table(["step", "agent", "node", "", "status", "verdict", "start s", "took s"], rows, title)
-
-
-def _bar(bar: TimelineBar) -> list[str]:
-    speculative = "[magenta]speculative[/]" if bar.speculative and bar.verdict is None else "confirmed"
-    if bar.beside is not None:
-        speculative = bar.beside
-    verdict = coloured(bar.verdict.value) if bar.verdict is not None else ""
-    start_s = bar.dispatched_s if bar.started_s is None else bar.started_s
-    took_s = None if bar.ended_s is None else bar.ended_s - start_s
-    status = coloured(bar.status) + (progress_text(bar) if bar.ended_s is None else "")
-    names = escape(bar.step), escape(bar.agent), escape(bar.node[:12])
-    return [*names, speculative, status, verdict, seconds(start_s), seconds(took_s)]
 
 
 def progress_text(bar: TimelineBar, most: int = 40) -> str:
@@ -312,24 +250,3 @@ def _when_ended(steps: Sequence[StepId]) -> str:
     if not steps:
         return "after that"
     return f"when {' and '.join(steps)} {'has' if len(steps) == 1 else 'have'} ended"
-
-
-def plan_table(plan: Plan, title: str, slack_s: Mapping[StepId, float] | None = None) -> Table:
-    """The steps of a plan with their placements, and with their slack if it is given."""
-    slack = [] if slack_s is None else ["slack s"]
-    rows = [
-        [
-            escape(planned.id),
-            escape(planned.step.capability),
-            escape(planned.placement.agent),
-            escape(planned.placement.node[:12]),
-            seconds(planned.placement.start_s),
-            seconds(planned.placement.end_s),
-            dollars(planned.placement.usd),
-            f"{planned.probability:.2f}",
-            *([] if slack_s is None else [seconds(slack_s.get(planned.id))]),
-        ]
-        for planned in plan.steps
-    ]
-    columns = ["step", "capability", "agent", "node", "start s", "end s", "cost $", "probability", *slack]
-    return table(columns, rows, title)

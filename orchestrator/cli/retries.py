@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from orchestrator.cli.exit_codes import reported
+from orchestrator.cli.listing import Listing
 from orchestrator.cli.options import DEFAULT_URL, AsJson, Key, TaskIdArgument, Url
 from orchestrator.cli.output import coloured, console, print_json, seconds, table
 from orchestrator.cli.tasks import follow, with_client
@@ -64,11 +65,12 @@ def _print(difference: RunDifference) -> None:
         for name, values in difference.figures.items()
         if values != (None, None)
     ]
-    console.print(table(["", f"A {difference.a}", f"B {difference.b}"], rows))
+    console.print(f"A {difference.a}\nB {difference.b}\n")
+    console.print(table(["", "A", "B"], rows))
     console.print(f"\n{_plans(difference)}", soft_wrap=True)
     if steps := [_row(step) for step in difference.steps]:
         columns = ["step", "A", "B", "A s", "B s", "differs in"]
-        console.print(table(columns, steps, "\nsteps"))
+        console.print(Listing(columns, steps, texts=columns[-1:], title="\nsteps"))
     if not difference.outputs:
         console.print("\noutputs: equal")
     for output in difference.outputs:

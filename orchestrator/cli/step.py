@@ -9,7 +9,6 @@ from rich.markup import escape
 
 from orchestrator.cli.output import (
     argument,
-    attempts_table,
     coloured,
     console,
     failure_markup,
@@ -17,6 +16,7 @@ from orchestrator.cli.output import (
     progress_text,
     seconds,
 )
+from orchestrator.cli.tables import attempts_table
 from orchestrator.client.client import Client
 from orchestrator.client.errors import Refused
 from planners.amounts import dollars

@@ -19,22 +19,18 @@ from orchestrator.cli.output import (
     PlanFormat,
     coloured,
     console,
-    failed_table,
     figures_summary,
-    messages_table,
     pending_lines,
-    plan_table,
     print_graph,
     print_json,
     print_next_commands,
     seconds,
     table,
     task_summary,
-    timeline_table,
-    waiting_table,
     why,
 )
 from orchestrator.cli.step import print_step, print_step_json, read_step
+from orchestrator.cli.tables import failed_table, messages_table, plan_table, timeline_table, waiting_table
 from orchestrator.cli.watch import watch
 from orchestrator.client.client import Client
 from orchestrator.config import parse_document

@@ -10,12 +10,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.output import console, task_summary, timeline_table
+from orchestrator.cli.output import console, task_summary
+from orchestrator.cli.tables import timeline_table
 from orchestrator.client.client import Client
 from reconciler.views.models import TaskView, Timeline
 
 # At most this often, however many events arrive.
 _REDRAW_S = 0.15
+# Attempts that are shown in a low terminal, too, and lines that each takes in a narrow one.
+_FEWEST, _LINES = 3, 3
 
 
 async def watch(client: Client, task_id: str) -> TaskView:
@@ -46,8 +49,11 @@ async def _draw(client: Client, task_id: str, live: Live) -> None:
 
 
 def _progress(view: TaskView, timeline: Timeline) -> Group:
-    most = max(3, console.height - 8)
-    return Group(Text.from_markup(task_summary(view)), _bar(view), timeline_table(timeline, most))
+    most = max(_FEWEST, console.height - 8)
+    attempts = timeline_table(timeline, most)
+    if not attempts.fits(console.width):
+        attempts = timeline_table(timeline, max(_FEWEST, most // _LINES))
+    return Group(Text.from_markup(task_summary(view)), _bar(view), attempts)
 
 
 def _bar(view: TaskView) -> Table:
