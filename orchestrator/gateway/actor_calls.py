@@ -1,7 +1,9 @@
 """Calls of named Ray actors: one path for all of them, with a timeout, and errors that say which actor failed."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import Context
 from typing import Any, TypeVar
 
 import ray
@@ -30,14 +32,34 @@ class ActorCalls:
     async def call(self, actor: str, title: str, method: str, *arguments: Any, timeout_s: float = TIMEOUT_S) -> Any:
         """Call one method of an actor; ``title`` is what error messages call the actor.
 
+        If the request that asks is cancelled, so is the call: Ray cancels whatever a cancelled request has called.
+
         Raises:
             ForerunError: what the method raised.
             Unavailable: the actor is not running, has died, or did not answer in time.
         """
         if (here := self._local.get(actor)) is not None:
             return await _within_here(getattr(here, method)(*arguments), title, timeout_s)
-        try:
+        with self._told(actor, title, timeout_s):
             return await _within(getattr(self._handle(actor, title), method).remote(*arguments), timeout_s)
+
+    async def change(self, actor: str, title: str, method: str, *arguments: Any, timeout_s: float = TIMEOUT_S) -> Any:
+        """As `call`, of a method that writes: it goes on although the request that has called it is cancelled.
+
+        A client that goes away could otherwise interrupt a write, and leave open whether it has been done.
+        """
+        if (here := self._local.get(actor)) is not None:
+            return await _within_here(getattr(here, method)(*arguments), title, timeout_s)
+        with self._told(actor, title, timeout_s):
+            remote = getattr(self._handle(actor, title), method).remote
+            # Ray keeps in the context to which request a call belongs.
+            return await _within(Context().run(remote, *arguments), timeout_s)
+
+    @contextmanager
+    def _told(self, actor: str, title: str, timeout_s: float) -> Iterator[None]:
+        """Raise Ray's errors as those of the service."""
+        try:
+            yield
         except RayTaskError as error:
             if isinstance(error.cause, ForerunError):
                 raise error.cause from None

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
 from orchestrator.errors import Unavailable
 
@@ -38,7 +39,8 @@ class Liveness:
             return
         self._silent_since_s = min(self._silent_since_s, now_s)
         if self._pinging is None or self._pinging.done():
-            self._pinging = asyncio.get_running_loop().create_task(self._answer())
+            # In a context of its own: Ray cancels what a cancelled request has called, and others wait for this ping.
+            self._pinging = asyncio.get_running_loop().create_task(self._answer(), context=Context())
             self._pinging.add_done_callback(_retrieved)
         if age_s < _FRESH_S:
             return

@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 from pydantic import JsonValue
@@ -65,6 +65,10 @@ def shard_name(shard: int) -> str:
     return f"forerun-reconciler-{shard}"
 
 
+def _title(shard: int) -> str:
+    return f"shard {shard} of the reconciler"
+
+
 class RayGateway:
     """Fulfils `Gateway`. Holds no state but actor handles."""
 
@@ -81,7 +85,7 @@ class RayGateway:
     async def submit(self, task: AdmittedTask, wait_s: float = 0.0) -> TaskView:
         """See `Gateway`."""
         await self._planner.require()
-        answer = await self._of_task(task.id, "submit", task, wait_s, timeout_s=wait_s + TIMEOUT_S)
+        answer = await self._changed(task.id, "submit", task, wait_s, timeout_s=wait_s + TIMEOUT_S)
         return cast("TaskView", answer)
 
     async def submit_many(self, tasks: Sequence[AdmittedTask]) -> list[TaskView | ForerunError]:
@@ -97,7 +101,7 @@ class RayGateway:
     async def _submit_to(self, shard: int, tasks: list[AdmittedTask]) -> dict[TaskId, TaskView | ForerunError]:
         ids = [task.id for task in tasks]
         try:
-            return dict(zip(ids, await self._of_shard(shard, "submit_many", tasks), strict=True))
+            return dict(zip(ids, await self._changed_in(shard, "submit_many", tasks), strict=True))
         except ForerunError as error:  # the shard does not answer, or does not take tasks yet
             return dict.fromkeys(ids, error)
 
@@ -120,7 +124,7 @@ class RayGateway:
 
     async def cancel(self, task_id: TaskId, reason: str) -> TaskView:
         """See `Gateway`."""
-        return cast("TaskView", await self._of_task(task_id, "cancel", task_id, reason))
+        return cast("TaskView", await self._changed(task_id, "cancel", task_id, reason))
 
     async def retried(self, task_id: TaskId, from_step: StepId | None) -> Task:
         """See `Gateway`."""
@@ -129,12 +133,12 @@ class RayGateway:
     async def resolve(self, task_id: TaskId, step: StepId, resolution: Resolution) -> TaskView:
         """See `Gateway`."""
         said = resolution.output, resolution.happened, resolution.by
-        return cast("TaskView", await self._of_task(task_id, "resolve", task_id, step, *said))
+        return cast("TaskView", await self._changed(task_id, "resolve", task_id, step, *said))
 
     async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswer) -> TaskView:
         """See `Gateway`."""
         told = StepAnswered(at_s=0, attempt=AttemptId(""), **answer.model_dump(exclude={"v"}))
-        return cast("TaskView", await self._of_task(task_id, "answer", task_id, step, told))
+        return cast("TaskView", await self._changed(task_id, "answer", task_id, step, told))
 
     async def heartbeat(self, task_id: TaskId, step: StepId) -> bool:
         """See `Gateway`."""
@@ -143,7 +147,7 @@ class RayGateway:
     async def change_limits(self, task_id: TaskId, change: LimitsChange) -> TaskView:
         """See `Gateway`."""
         told = LimitsAnswered(at_s=0, **change.model_dump(exclude={"v"}))
-        return cast("TaskView", await self._of_task(task_id, "answer_limits", task_id, told))
+        return cast("TaskView", await self._changed(task_id, "answer_limits", task_id, told))
 
     async def events(self, task_id: TaskId, after: int, wait_s: float) -> EventPage:
         """See `Gateway`."""
@@ -186,19 +190,19 @@ class RayGateway:
 
     async def learner_versions(self) -> LearnerVersions:
         """See `Gateway`."""
-        status = await self._of_learner("status")
-        versions = await self._of_learner("versions")
+        status = await self._of_learner(self._actors.call, "status")
+        versions = await self._of_learner(self._actors.call, "versions")
         return LearnerVersions(in_use=status.version, versions=tuple(versions))
 
     async def learner_rollback(self, version: int | None) -> LearnerVersions:
         """See `Gateway`."""
-        await self._of_learner("rollback", version)
+        await self._of_learner(self._actors.change, "rollback", version)
         return await self.learner_versions()
 
     async def reload(self, catalog: Catalog) -> None:
         """See `Gateway`."""
-        await self._actors.call(PLANNER, "the planner", "reload", catalog)
-        await self._of_all("reload", catalog)
+        await self._actors.change(PLANNER, "the planner", "reload", catalog)
+        await asyncio.gather(*(self._changed_in(shard, "reload", catalog) for shard in range(self._shards)))
 
     async def catalog(self, known: str) -> Catalog | None:
         """See `Gateway`."""
@@ -220,15 +224,20 @@ class RayGateway:
     async def _of_task(self, task_id: TaskId, method: str, *arguments: Any, timeout_s: float = TIMEOUT_S) -> Any:
         return await self._of_shard(shard_of(task_id, self._shards), method, *arguments, timeout_s=timeout_s)
 
+    async def _changed(self, task_id: TaskId, method: str, *arguments: Any, timeout_s: float = TIMEOUT_S) -> Any:
+        return await self._changed_in(shard_of(task_id, self._shards), method, *arguments, timeout_s=timeout_s)
+
     async def _of_all(self, method: str, *arguments: Any, timeout_s: float = TIMEOUT_S) -> list[Any]:
         shards = range(self._shards)
         return await asyncio.gather(*(self._of_shard(n, method, *arguments, timeout_s=timeout_s) for n in shards))
 
     async def _of_shard(self, shard: int, method: str, *arguments: Any, timeout_s: float = TIMEOUT_S) -> Any:
-        title = f"shard {shard} of the reconciler"
-        return await self._actors.call(shard_name(shard), title, method, *arguments, timeout_s=timeout_s)
+        return await self._actors.call(shard_name(shard), _title(shard), method, *arguments, timeout_s=timeout_s)
 
-    async def _of_learner(self, method: str, *arguments: Any) -> Any:
+    async def _changed_in(self, shard: int, method: str, *arguments: Any, timeout_s: float = TIMEOUT_S) -> Any:
+        return await self._actors.change(shard_name(shard), _title(shard), method, *arguments, timeout_s=timeout_s)
+
+    async def _of_learner(self, called: Callable[..., Awaitable[Any]], method: str, *arguments: Any) -> Any:
         if not self._learns:
             raise LearnerOff
-        return await self._actors.call(LEARNER, "the learner", method, *arguments)
+        return await called(LEARNER, "the learner", method, *arguments)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,7 +118,8 @@ class IngressContext:
     async def _recent_cluster(self) -> None:
         stale = time.monotonic() - self._refreshed_at_s > self.settings.cluster.refresh_s
         if stale and (self._refreshing is None or self._refreshing.done()):
-            self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
+            # In a context of its own: Ray cancels what a cancelled request has called, and others wait for this, too.
+            self._refreshing = asyncio.get_running_loop().create_task(self._refresh(), context=Context())
         if self._cluster is None and self._refreshing is not None:
             await asyncio.shield(self._refreshing)
 

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Any
 
 import ray
@@ -99,8 +100,9 @@ class ReconcilerActor:
     async def start(self) -> int:
         """Build the shard and resume its tasks; returns how many. A second call waits for the first."""
         if self._starting is None or (self._starting.done() and self._started is None):
-            # Only once: after a crash many callers come at the same time, and each would drive every run again.
-            self._starting = asyncio.get_running_loop().create_task(self._start())
+            # Only once: after a crash many callers come at the same time, and each would drive every run again. In a
+            # context of its own, because Ray cancels what a cancelled call has called.
+            self._starting = asyncio.get_running_loop().create_task(self._start(), context=Context())
         return await asyncio.shield(self._starting)
 
     async def _start(self) -> int:

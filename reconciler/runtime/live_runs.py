@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextvars import copy_context
 
 from planners.model import NodeId, TaskId
 from reconciler.errors import Superseded
@@ -22,10 +23,13 @@ class LiveRuns(dict[TaskId, LiveRun]):
         super().__init__()
         self._executor = executor
         self._observer = observer
+        # That of the shard, not of the call that starts or wakes a run, because the run outlives it: when a call is
+        # cancelled, Ray cancels everything called in its context.
+        self._context = copy_context()
 
     def start(self, driver: Driver) -> LiveRun:
         """Drive a run from now on."""
-        running = asyncio.get_running_loop().create_task(self._drive(driver))
+        running = asyncio.get_running_loop().create_task(self._drive(driver), context=self._context.copy())
         run = self[driver.admitted.id] = LiveRun(driver, self._executor, running)
         return run
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 from actors.context import Context
 
@@ -25,6 +26,12 @@ async def add(numbers: list[int]) -> int:
 async def sleep(seconds: float) -> float:
     """Nothing, for a while."""
     await asyncio.sleep(seconds)
+    return seconds
+
+
+def block(seconds: float) -> float:
+    """Nothing, in a process of its own."""
+    time.sleep(seconds)
     return seconds
 
 

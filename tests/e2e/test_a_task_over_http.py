@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from http.client import HTTPConnection
 
 import httpx
 import pytest
@@ -93,6 +94,24 @@ def test_a_cancelled_run_ends_at_once(client):
 
     assert view.status is RunStatus.CANCELLED
     assert time.monotonic() - began < 30
+
+
+def test_a_client_that_stops_waiting_leaves_the_run_alone(client, service):
+    label = uuid.uuid4().hex
+    task = {**one("block", seconds=3), "labels": {"waits": label}}
+    waiting = HTTPConnection(service.url.removeprefix("http://"))
+    waiting.request("POST", "/v1/tasks?wait_s=60", json.dumps(task), {"Content-Type": "application/json"})
+
+    def begun() -> bool:
+        found = client.list(labels={"waits": label}).tasks
+        return bool(found) and any(bar.started_s is not None for bar in client.timeline(found[0].id).bars)
+
+    until(begun)
+    waiting.close()
+    view = client.wait(client.list(labels={"waits": label}).tasks[0].id, 60)
+
+    assert view.status is RunStatus.SUCCEEDED
+    assert view.failed_attempts == 0
 
 
 def test_a_failing_agent_fails_the_task_and_says_why(client):

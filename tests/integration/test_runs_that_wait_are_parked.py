@@ -5,13 +5,12 @@ import gc
 import tracemalloc
 
 import pytest
-from shards import a_shard
+from shards import a_shard, parked
 
 from actors.agent import agent
 from actors.catalog import catalog_of
 from planners.model import StepId
 from planners.tasks import Task
-from reconciler.runtime.parking import only_waits
 from reconciler.state.commands import RunStatus
 from reconciler.state.events import StepAnswered
 from reconciler.state.waiting import WaitKind
@@ -41,16 +40,6 @@ def a_task(**question):
 def a_question():
     steps = [{"id": "sign", "approval": "Go on?", "timeout_s": 86_400}]
     return Task.model_validate({"workflow": {"steps": steps}, "planning": {"mode": "list_schedule"}})
-
-
-async def parked(service, task_id, count=1):
-    """Returns once so many runs are parked."""
-    async with asyncio.timeout(GUARD_S):
-        while len(service.shard.parking) < count:
-            live = service.shard._live.get(task_id)
-            if live is None or only_waits(live.state):
-                service.shard.parking.sweep(service.shard._live, idle_s=-1)
-            await asyncio.sleep(0.01)
 
 
 async def test_a_parked_run_is_shown_and_goes_on_when_it_is_answered(tmp_path):

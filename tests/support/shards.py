@@ -1,5 +1,6 @@
 """A complete shard in this process: journal, planners and executor are real, only Ray is left out."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,11 +20,13 @@ from planners.resources import Resources
 from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import AdmittedTask, Task
 from reconciler.journal import Journal
+from reconciler.runtime.parking import only_waits
 from reconciler.runtime.ports import Ports
 from reconciler.runtime.shard import Shard
 from reconciler.state.conditions import Conditions
 from reconciler.views.models import TaskView
 
+_PARKED_S = 60.0
 NODES = ClusterSnapshot(
     nodes=tuple(ClusterNode(id=NodeId(f"n{i}"), node_class="cpu", total=Resources(cpus=2)) for i in (1, 2))
 )
@@ -170,3 +173,13 @@ async def a_shard(
         await shard.close()
         if planning is None:
             planners.optimal.close()
+
+
+async def parked(service: Service, task_id: TaskId, count: int = 1) -> None:
+    """Return once so many runs are parked."""
+    async with asyncio.timeout(_PARKED_S):
+        while len(service.shard.parking) < count:
+            live = service.shard._live.get(task_id)
+            if live is None or only_waits(live.state):
+                service.shard.parking.sweep(service.shard._live, idle_s=-1)
+            await asyncio.sleep(0.01)

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from contextvars import Context
 from importlib.metadata import version
 from typing import Any
 
@@ -77,8 +76,8 @@ class McpCalls:
         return await self._context.gateway.submit(await self._context.admit(task, None))
 
     def _give_up(self, submission: "asyncio.Future[TaskView]") -> None:
-        """Cancel a task once it is admitted, in a context of its own: Ray cancels all calls of a cancelled request."""
-        cancelling = asyncio.get_running_loop().create_task(self._cancel(submission), context=Context())
+        """Cancel a task once it is admitted."""
+        cancelling = asyncio.get_running_loop().create_task(self._cancel(submission))
         self._given_up.add(cancelling)
         cancelling.add_done_callback(self._given_up.discard)
 
