@@ -1,10 +1,12 @@
-"""YAML as people write it by hand: a key that is written twice is an error."""
+"""YAML as people write it by hand: a key that is written twice is an error, and ``on`` may be one."""
 
 from typing import Any
 
 import yaml
 
-_MERGE = "tag:yaml.org,2002:merge"
+_MERGE, _BOOLEAN, _TEXT = (f"tag:yaml.org,2002:{name}" for name in ("merge", "bool", "str"))
+# In YAML 1.1 they are true and false. As keys, such as that of `retry: {on: [timeout]}`, they are names.
+_WORDS = frozenset({"on", "off", "yes", "no"})
 
 
 class _Loader(yaml.SafeLoader):
@@ -16,6 +18,8 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
                 continue
+            if key.tag == _BOOLEAN and key.value.lower() in _WORDS:
+                key.tag = _TEXT
             if (key.tag, key.value) in seen:
                 problem = f"the key '{key.value}' is written twice in one mapping"
                 raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
@@ -24,7 +28,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def parsed_yaml(text: str) -> Any:
-    """The document in a text, as `yaml.safe_load` reads it.
+    """The document in a text, as `yaml.safe_load` reads it, but for keys such as ``on``.
 
     Raises:
         yaml.YAMLError: it is not valid, or a mapping has a key twice.

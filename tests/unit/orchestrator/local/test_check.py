@@ -117,10 +117,12 @@ def test_workflows_of_a_catalog_are_checked_like_tasks(folder, step, said):
             "error: workflow.steps.a.inputs.number.at: this is a date",
         ),
         (RIGHT.replace("}]", ", default: 2024-05-06}]"), "error: workflow.steps.a.default: this is a date"),
+        (RIGHT.replace("}]", ", retry: {on: [error, slow]}}]"), "workflow.steps.a.retry.on.1: 'slow' is none of"),
+        (RIGHT.replace("}]", ", retry: {On: [error]}}]"), "workflow.steps.a.retry.On: unknown field"),
     ],
 )
 def test_what_only_yaml_can_say_is_told_with_its_place(folder, text, said):
-    """Of two equal keys, PyYAML keeps the last: what stands below the first would be lost."""
+    """Of two equal keys, PyYAML keeps the last: what stands below the first would be lost. It reads ``on`` as true."""
     (folder / "odd.yaml").write_text(text)
 
     result = check("odd.yaml")
