@@ -21,6 +21,7 @@ from planners.validation.parsing import MAX_NODES
 from planners.validation.shapes import of_schemas
 from planners.validation.structure import MAX_DEPTH, ROOT, broken_structure
 from planners.validation.suggestions import nearest, shown
+from planners.validation.unread_references import unread_references
 from planners.workflow import CompletionPolicy, FanOutNode, ForEach, Node, Use, Workflow
 
 _Policy = TypeVar("_Policy", bound=CompletionPolicy)
@@ -209,4 +210,5 @@ def _first_flaws(task: Task, definition: NamedWorkflow, requirements: Requiremen
     if requirements.catalog.agents and (found := list(unservable(task, requirements))):
         return found
     given = {name: of_schemas([schema]) for name, schema in definition.inputs.items()}
-    return read(task.workflow, {}, requirements, MAX_FLAWS, given).flaws
+    flaws = read(task.workflow, {}, requirements, MAX_FLAWS, given).flaws
+    return [*flaws, *unread_references(task.workflow, definition.inputs)]

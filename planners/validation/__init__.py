@@ -19,6 +19,7 @@ from planners.validation.offers import Requirements, unservable
 from planners.validation.parsing import parse
 from planners.validation.structure import broken_structure
 from planners.validation.suggestions import shortened
+from planners.validation.unread_references import unread_references
 
 __all__ = ["MAX_FLAWS", "check", "explain", "flaws", "parse"]
 
@@ -63,4 +64,5 @@ def _values(task: Task, requirements: Requirements) -> Iterator[InvalidTask]:
         return
     reading = read(task.workflow, task.inputs, requirements, MAX_FLAWS)
     yield from reading.flaws
+    yield from unread_references(task.workflow, task.inputs)
     yield from contradictions(task, requirements, reading.lengths)
