@@ -37,6 +37,7 @@ class Invocation:
     ``watched``: the agent declares no effect, so its host notices if it has one.
     ``tools``: the agents that a language model may call in it.
     ``callbacks``: step -> the addresses of the callback that waits behind it.
+    ``proposes``: what its handoff proposes is run; otherwise its host notices if it proposes something.
     """
 
     task: TaskId
@@ -69,6 +70,7 @@ class Invocation:
     refusal: str = ""
     tools: tuple[AgentSpec, ...] = ()
     callbacks: dict[str, dict[str, str]] = field(default_factory=dict)
+    proposes: bool = False
     v: int = 1
 
     def __reduce__(self) -> tuple[Any, ...]:

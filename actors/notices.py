@@ -1,4 +1,4 @@
-"""What the process of an agent notices about it: effects that it does not declare, and code that blocks its loop.
+"""What the process of an agent notices about it: effects and proposals that it does not declare, and code that blocks.
 
 Notices are lines of the attempt's log, and they travel with its end, so that the executor logs each of them once.
 Effects are noticed by an audit hook of the interpreter, which sees no more than what the agent's own context does:
@@ -25,6 +25,8 @@ _NETWORK = frozenset({"socket.connect", "socket.sendto", "socket.bind"})
 # Written by the interpreter and by libraries on an agent's behalf, or not stored at all.
 _NO_EFFECT = ("/dev/", "/proc/", "/sys/")
 _FIX = "declare effect: idempotent, stageable or irreversible, or pure if that does no harm"
+
+_TO_PROPOSE = "declare proposes: true, or leave next out"
 
 
 @dataclass(slots=True)
@@ -66,6 +68,9 @@ def with_notices(result: Result, call: Invocation, watched: Watched | None) -> R
     notices = [f"{agent}, but it {effect}; {_FIX}" for effect in ((watched and watched.effects) or {}).values()]
     if (block := _blocks.pop(call.attempt, None)) is not None:
         notices.append(block)
+    handoff = result.ended.handoff
+    if handoff is not None and handoff.next is not None and not call.proposes:
+        notices.append(f"agent '{call.agent}' proposes what is to be done `next`, but that is not run; {_TO_PROPOSE}")
     if not notices:
         return result
     if (capture := current_capture()) is not None:

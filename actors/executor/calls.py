@@ -100,6 +100,7 @@ class Calls:
             target=agent.target,
             settings=agent.settings,
             watched=is_watched(agent),
+            proposes=agent.proposes,
             inline_bytes=self.inline_bytes,
             payloads=self.payloads,
             executor=self.executor,

@@ -209,6 +209,7 @@ class AgentTools(_Toolset):
             input_schema=agent.input_schema if checks else None,
             output_schema=agent.output_schema if checks else None,
             watched=False,
+            proposes=True,  # nothing is to be noticed: only the model reads what a tool returns
             check=None,
             writes=(),
             compact=None,

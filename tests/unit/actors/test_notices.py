@@ -16,6 +16,7 @@ from actors.invocation import Invocation
 from actors.logs.limits import LogLimits
 from forerun import run
 from planners.agents import AgentKind
+from reconciler.state.handoff import Handoff
 from reconciler.views.logs import LogLevel, LogStream
 from reconciler.views.progress import NOTICE
 
@@ -109,6 +110,21 @@ def test_an_agent_that_declares_its_effect_is_not_watched(noticed):
         return _connects()
 
     assert noticed(connects) == []
+
+
+def test_an_agent_that_proposes_without_declaring_it_is_named(noticed):
+    async def suggests() -> Handoff:
+        return Handoff(output=1, next={"goal": "go on"})
+
+    @agent("concludes", effect="pure")
+    def concludes() -> Handoff:
+        return Handoff(output=1, next={"goal": "go on"})
+
+    (notice,) = noticed(suggests)
+    assert notice.startswith(
+        "agent 'suggests' proposes what is to be done `next`, but that is not run; declare proposes"
+    )
+    assert len(noticed(concludes)) == 2
 
 
 def test_code_that_holds_the_loop_is_named_with_file_and_line(noticed):
