@@ -9,6 +9,8 @@ from planners.model import Model
 
 # Written in one way only, so that "007" stays the key it is.
 _INDEX = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
+# As in other languages: [0] or ["key"].
+_SUBSCRIPT = re.compile(r"""\[(?:(\d+)|'([^']*)'|"([^"]*)")\]""")
 # Inside objects, texts such as "$5" or "$ {x}" are none.
 LIKE_A_REFERENCE = re.compile(r"\$[A-Za-z_]\w*(\.|$)", re.ASCII)
 # More levels take pydantic and the work keys too long.
@@ -104,6 +106,8 @@ def reference(text: str) -> dict[str, Any]:
     root, *rest = text[1:].split(".")
     if root == "steps" and len(rest) == 1:  # by far the most common
         return {"step": rest[0]}
+    if "[" in text and _SUBSCRIPT.search(text):
+        raise ValueError(f"'{text}' is not a reference; write {_SUBSCRIPT.sub(_without_brackets, text)}")
     path = [int(part) if part[:1].isdigit() and _INDEX.fullmatch(part) else part for part in rest]
     if root == "item":
         return {"item": path}
@@ -121,6 +125,10 @@ def reference(text: str) -> dict[str, Any]:
         f"'{text}' is not a reference; write $inputs.NAME, $steps.ID or $item, "
         'or {value: "..."} for a literal that begins with $'
     )
+
+
+def _without_brackets(found: re.Match[str]) -> str:
+    return f".{next(part for part in found.groups() if part is not None)}"
 
 
 def form(raw: Any) -> str:

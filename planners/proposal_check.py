@@ -1,12 +1,14 @@
 """Proposals of agents: checked like a submitted task, within what the task may still spend."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from planners.agents import Catalog
 from planners.errors import InvalidTask
+from planners.leaves import kind_of
 from planners.linking import linked
 from planners.proposals import OUTPUT, Proposal
 from planners.tasks import Limits, Objective, Task
@@ -17,7 +19,7 @@ from planners.validation.offers import Requirements, unservable
 from planners.validation.parsing import parse
 from planners.validation.shapes import ANYTHING
 from planners.validation.structure import ROOT, broken_structure
-from planners.validation.suggestions import nearest, shortened
+from planners.validation.suggestions import nearest, shortened, shown
 from planners.workflow import Step
 
 _FIELDS = {
@@ -27,6 +29,8 @@ _FIELDS = {
 }
 # Ids grow with each level, and copies of elements add their numbers.
 _LONGEST_ID = 140
+# So many fields of what is no proposal are named.
+_FEW = 5
 
 
 class Allowed(NamedTuple):
@@ -89,7 +93,8 @@ def _kind(raw: Any) -> str:
     kinds = [kind for kind in _FIELDS if isinstance(raw, dict) and kind in raw]
     if len(kinds) != 1:
         fix = 'return {"goal": ...}, {"use": ...} or {"steps": [...]}'
-        raise InvalidTask("a proposal is a goal, a workflow of the catalog, or a list of steps", "", fix)
+        what = f"an object with {', '.join(map(shown, islice(raw, _FEW)))}" if isinstance(raw, dict) else kind_of(raw)
+        raise InvalidTask(f"a proposal is an object with one of goal, use and steps, and this is {what}", "", fix)
     (kind,) = kinds
     for name in raw.keys() - _FIELDS[kind]:
         raise InvalidTask("unknown field", name, nearest(name, _FIELDS[kind]))

@@ -94,6 +94,9 @@ def _explained(detail: Mapping[str, Any], model: type[BaseModel], document: Any)
     if not loc and model is Task:
         return InvalidTask(f"this is {kind_of(detail.get('input'))}, not a task", "", _WHAT_A_TASK_IS)
     words = told(detail, names_at(loc, model))
+    if kind == "literal_error" and "on_expiry" in loc and not words.fix.startswith("did you mean"):
+        # The other member of the union.
+        return InvalidTask(words.message, field, f"write {detail['ctx']['expected']}, or {{output: ...}}")
     return InvalidTask(words.message, field, words.fix)
 
 

@@ -89,6 +89,8 @@ def _reason(step: Step, field: str, requirements: Requirements) -> InvalidTask:
 def _unknown(step: Step, field: str, catalog: Catalog) -> InvalidTask | None:
     if step.capability not in catalog.by_capability:
         fix = nearest(step.capability, catalog.by_capability.keys())
+        if any(definition.name == step.capability for definition in catalog.workflows):
+            fix = f"it is a workflow: write use: {step.capability} in place of capability"
         return InvalidTask(f"no agent offers '{shown(step.capability)}'", f"{field}.capability", fix)
     if step.agent is None:
         return None

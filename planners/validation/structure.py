@@ -262,6 +262,8 @@ def _dangling_reference(ref: StepId, field: str, level: Level, known: Mapping[St
         message = f"'{ref}' is inside '{block}', and only the output of '{block}' can be read from outside"
         direct = found is not None and found.block == block and isinstance(known[block].node, ForEach)
         fix = f"refer to $steps.{block}.{ref}, the list of its outputs" if direct else f"refer to '{block}'"
+        if field.endswith(f".{block}.while"):
+            fix = "`while` is asked before a turn: read $state, or write until, which is asked after it"
         return InvalidTask(message, field, fix)
     shared = next((around for around in reversed(found.blocks) if around in level.blocks), None) if found else None
     if shared is not None and len(known[shared].node.branches) > 1:

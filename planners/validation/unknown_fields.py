@@ -26,6 +26,8 @@ def fix_of_unknown(loc: Location, model: type[BaseModel]) -> str:
             return f"write {other}"
         if name in _CONDITIONS and not {"while", "route"} & {*known}:  # these have conditions of their own
             return "put the node into a case of a route"
+        if name == "fallback":
+            return "put the node into a try, and the fallback beside it"
     if (part := next((part for part in _PARTS if not around and name in names_at((part,), model)), None)) is not None:
         return f"write it inside {part}"
     if tuple(around) in {(part,) for part in _PARTS} and name in names_at((), model):

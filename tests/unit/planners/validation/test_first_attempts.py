@@ -101,6 +101,7 @@ LOOPS = [
     (node(loop=[X], max=2, next={"d": "$steps.x"}), "", "next names d, which is not in state", "give it a value"),
     (node(loop=[X], max=2, state=["d"]), "state", "this is an array of 1, not an object", "write an object"),
     (node(loop=[a("x", inputs={"n": "$state.k"})], max=2), "loop.x.inputs.n", "no state 'k'", "there are turn"),
+    (node(loop=[X], max=2, _while="$steps.x.score > 1"), "while", "'x' is inside 'n'", "asked before a turn"),
     (node(loop=[X], max=2, when="$state.turn < 2"), "when", "unknown field", "did you mean 'while'?"),
     (node(loop=[X], max=2, _whlie="$state.turn < 2"), "whlie", "unknown field", "did you mean 'while'?"),
 ]
@@ -135,13 +136,19 @@ APPROVALS = [
     (node(approval="?", on_expiry="reject"), "on_expiry", "it never expires", "add timeout_s"),
     (node(approval="?", on_expiry={"output": 1}), "on_expiry", "it never expires", "add timeout_s"),
     (node(approval="?", on_rejection="skip"), "on_rejection", "'skip' is none of", "there are continue, fail"),
+    (
+        node(approval="?", on_expiry="no"),
+        "on_expiry",
+        "'no' is none of",
+        "write 'approve', 'reject' or 'fail', or {output",
+    ),
     (node(approval="?", input={"t": 1}), "input", "unknown field", "did you mean 'inputs'?"),
 ]
 CALLBACKS = [
     (node(callback=""), "callback", "it is empty", "write something"),
     (node(callback="x", timeout_s=-1), "timeout_s", "-1 is not greater than 0", "give a number greater than 0"),
     (node(callback="x", heartbeat_s="1m"), "heartbeat_s", "this is a string, not a number", "write a number"),
-    (node(callback="x", on_expiry="approve"), "on_expiry", "'approve' is none of 'fail'", "there are fail"),
+    (node(callback="x", on_expiry="approve"), "on_expiry", "'approve' is none of 'fail'", "or {output: ...}"),
     (node(callback="x", on_expiry={"output": 1}), "on_expiry", "it never expires", "add timeout_s or heartbeat_s"),
     (node(callback="x", url="http://x"), "url", "unknown field", "there are after, callback, default"),
 ]
@@ -204,6 +211,7 @@ TRIES = [
 STEPS = [
     ("a", "", "this is a string, not an object", "write an object"),
     (node(), "capability", "no field says what the node does", "add capability, use, loop"),
+    (node(capability="reply"), "capability", "no agent offers 'reply'", "it is a workflow: write use: reply"),
     (node(capability="lok"), "capability", "no agent offers 'lok'", "did you mean 'look'?"),
     (node(**a("n", after="a")), "after", "this is a string, not a list", "write a list"),
     (node(**a("n", retry=3)), "retry", "not an object", "write an object with the fields max_attempts"),
@@ -216,6 +224,13 @@ STEPS = [
     (node(**a("n", args={"n": 1})), "args", "unknown field", "write inputs"),
     (node(**a("n", retries=3)), "retries", "unknown field", "write retry"),
     (node(**a("n", when="$steps.a.score > 1")), "when", "unknown field", "put the node into a case of a route"),
+    (
+        node(**a("n", inputs={"n": "$steps.a.hits[0]['n']"})),
+        "inputs.n",
+        "is not a reference",
+        "write $steps.a.hits.0.n",
+    ),
+    (node(**a("n", fallback=[X])), "fallback", "unknown field", "put the node into a try"),
     (node(**a("n", timeout_s="5 s")), "timeout_s", "this is a string, not a number", "write a number of seconds"),
     (node(**a("ä b")), "id", "'ä b' has characters that are not allowed", "use letters, digits, _ and -"),
 ]
