@@ -1,7 +1,7 @@
 """Checks the inputs and outputs of a callable against its types, and derives its JSON schemas."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, NotRequired, get_type_hints
 
 import pydantic_core
@@ -34,7 +34,7 @@ class Signature:
             getattr(function, "__call__", None)  # noqa: B004 - an instance whose __call__ is async is an async agent
         )
         hints = self._hints(function)
-        parameters = inspect.signature(function).parameters.values()
+        parameters = self._parameters(function)
         self.context_parameter = next((p.name for p in parameters if hints.get(p.name) is Context), None)
         taken = [p for p in parameters if p.name != self.context_parameter]
         self._inputs = self._adapter("parameters", self._record(taken, hints))
@@ -99,6 +99,13 @@ class Signature:
             raise InvalidAgent(
                 f"'{self.name}' has an annotation that cannot be resolved: {error}", error.name or "", fix
             ) from None
+
+    def _parameters(self, function: Callable[..., Any]) -> Collection[inspect.Parameter]:
+        try:
+            return inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):  # no callable, or one of C that does not tell its parameters
+            fix = "call it in a typed function of your own"
+            raise InvalidAgent(f"'{self.name}' does not tell its parameters", "target", fix) from None
 
     def _record(self, parameters: list[inspect.Parameter], hints: Mapping[str, Any]) -> Any:
         fields: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 _FIELD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -32,6 +32,13 @@ class Term:
 
     def __bool__(self) -> bool:
         raise TypeError("a condition has no value yet; combine conditions with & | ~ in place of and, or, not")
+
+    def __iter__(self) -> NoReturn:
+        # Python would otherwise ask for the parts 0, 1, 2 and so on for ever.
+        raise TypeError("its elements are not known yet; use for_each, and .contains(x) in place of `x in`")
+
+    def __contains__(self, other: object) -> NoReturn:
+        iter(self)
 
     def __eq__(self, other: object) -> "Term":  # type: ignore[override]  # a condition, not its value
         return self._joined("==", other)
@@ -65,6 +72,18 @@ class Term:
     def __truediv__(self, other: object) -> "Term":
         return self._joined("/", other)
 
+    def __radd__(self, other: object) -> "Term":
+        return self._joined("+", other, turned=True)
+
+    def __rsub__(self, other: object) -> "Term":
+        return self._joined("-", other, turned=True)
+
+    def __rmul__(self, other: object) -> "Term":
+        return self._joined("*", other, turned=True)
+
+    def __rtruediv__(self, other: object) -> "Term":
+        return self._joined("/", other, turned=True)
+
     def __and__(self, other: object) -> "Term":
         return self._joined("&&", other)
 
@@ -74,8 +93,9 @@ class Term:
     def __invert__(self) -> "Term":
         return Term(f"!{_grouped(self)}")
 
-    def _joined(self, operator: str, other: object) -> "Term":
-        return Term(f"{_grouped(self)} {operator} {_grouped(other)}")
+    def _joined(self, operator: str, other: object, *, turned: bool = False) -> "Term":
+        first, second = (other, self) if turned else (self, other)
+        return Term(f"{_grouped(first)} {operator} {_grouped(second)}")
 
 
 class ValueRef(Term):

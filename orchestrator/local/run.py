@@ -1,7 +1,7 @@
 """Run one task in this process and return how it ended."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,8 @@ def catalog_for(task: Submittable | None, agents: Iterable[Agents] | None) -> Ca
                 f"there is no catalog.yaml in {where}", "catalog", "give the agents, or --catalog FILE"
             )
         agents = [found]
+    if isinstance(agents, str | Path | Catalog | Mapping) or not isinstance(agents, Iterable):
+        raise InvalidCatalog("this is no list of agents", "agents", "write agents=[...], also for a single one")
     specs: dict[str, AgentSpec] = {}
     providers: dict[str, Provider] = {}
     workflows: dict[str, NamedWorkflow] = {}
@@ -109,6 +111,9 @@ def _catalog(given: Agents) -> Catalog:
         return given
     if isinstance(given, str | Path):
         return load_agents(Path(given))
+    if not callable(given):
+        fix = "give callables, catalogs, and paths of catalog files"
+        raise InvalidCatalog(f"{given!r} is no agent", "agents", fix)
     if declaration_of(given) is None:
         spec = derived_spec(given, capability=getattr(given, "__name__", type(given).__name__))
     else:

@@ -196,6 +196,21 @@ def test_a_condition_is_not_a_truth_value():
         bool(flow.inputs.a == 1 and flow.inputs.b == 2)
 
 
+@pytest.mark.parametrize("use", [list, lambda value: "x" in value, lambda value: [*value.name]])
+def test_the_elements_of_a_value_are_not_there_yet(use):
+    """Python asks whatever has parts for the parts 0, 1, 2 and so on, and a value has all of them."""
+    with pytest.raises(TypeError, match="use for_each"):
+        use(WorkflowBuilder.inputs)
+
+
+def test_a_literal_may_stand_before_a_value():
+    n = WorkflowBuilder.inputs.n
+
+    assert ("Dear " + n).cel == '"Dear " + $inputs.n'
+    assert (1 - n * 2).cel == "1 - ($inputs.n * 2)"
+    assert [(2 * n).cel, (2 / n).cel] == ["2 * $inputs.n", "2 / $inputs.n"]
+
+
 def test_conditions_keep_their_grouping():
     flow = WorkflowBuilder()
     a, b = flow.inputs.a, flow.inputs.b["strange name"]

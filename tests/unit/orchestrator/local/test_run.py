@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from actors.agent import agent
 from actors.context import Context
-from actors.errors import InvalidCatalog
+from actors.errors import InvalidAgent, InvalidCatalog
 from forerun import run, run_async
 from orchestrator.errors import InvalidRequest
 from orchestrator.local.ports import room_for
@@ -113,6 +113,24 @@ def test_a_task_that_cannot_run_is_refused_with_its_field():
         run(one("great", name="Ada"), [greet])
 
     assert (refused.value.field, refused.value.fix) == ("workflow.steps.s.capability", "did you mean 'greet'?")
+
+
+@pytest.mark.parametrize(
+    ("agents", "field", "told"),
+    [
+        ("catalog.yaml", "agents", "no list of agents"),
+        (greet, "agents", "no list of agents"),
+        ({"greet": greet}, "agents", "no list of agents"),
+        ([3], "agents", "3 is no agent"),
+        ([max], "target", "'max' does not tell its parameters"),
+    ],
+)
+def test_what_is_no_agent_or_no_list_of_them_is_refused_with_what_to_write(agents, field, told):
+    with pytest.raises((InvalidCatalog, InvalidAgent), match=told) as refused:
+        run(one("greet", name="Ada"), agents)
+
+    assert refused.value.field == field
+    assert refused.value.fix
 
 
 def test_a_function_replaces_the_agent_of_the_same_name():
