@@ -13,7 +13,10 @@ from actors.yaml_text import parsed_yaml
 from orchestrator.errors import InvalidSettings
 from orchestrator.settings import Settings
 from planners.errors import ForerunError
+from planners.leaves import kind_of
+from planners.validation.locations import names_at
 from planners.validation.suggestions import nearest
+from planners.validation.wording import told
 from reconciler.errors import InvalidDatabase
 
 # Variables with the same prefix that are no settings: those of the client, the settings file, the benchmarks' data.
@@ -82,7 +85,12 @@ def _file_settings(file: Path | None) -> Mapping[str, Any]:
         raise InvalidSettings(
             "the name of a section is not a string", str(file), "start it with a section such as 'http:'"
         )
-    return document or {}
+    # A section of which nothing is left but its name has its defaults.
+    return {name: value for name, value in (document or {}).items() if value is not None or name not in _sections()}
+
+
+def _sections() -> set[str]:
+    return {path.partition(".")[0] for path in _paths(Settings, ".") if "." in path}
 
 
 def _environment_settings() -> Mapping[str, Any]:
@@ -110,7 +118,9 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
         upper = name.upper()
         if not upper.startswith("FORERUN_") or upper in known | sections or upper.startswith(open_ended):
             continue
-        raise InvalidSettings("unknown environment variable", name, nearest(upper, known))
+        without_section = upper.removeprefix("FORERUN_")
+        inside = [one for one in known if one.endswith(f"__{without_section}")]
+        raise InvalidSettings("unknown environment variable", name, nearest(upper, inside or known))
 
 
 def _refuse_unknown_database(url: str) -> None:
@@ -137,9 +147,17 @@ def _paths(model: type[BaseModel], joint: str) -> list[str]:
 
 def _invalid(error: ValidationError) -> InvalidSettings:
     first = error.errors()[0]
-    path = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
+    place, kind = first["loc"], first["type"]
+    path = ".".join(map(str, place))
+    if kind == "extra_forbidden":
         known, section = [*_paths(Settings, "."), *Settings.model_fields], path.rpartition(".")[0]
+        inside = [name for name in known if not section and name.endswith(f".{path}")]
         beside = [name for name in known if name.rpartition(".")[0] == section]
-        return InvalidSettings("unknown setting", path, nearest(path, known, beside))
-    return InvalidSettings(first["msg"], path, "`forerun schema settings` prints the allowed values")
+        return InvalidSettings("unknown setting", path, nearest(path, inside or known, beside))
+    if kind == "value_error":
+        message, _, fix = str(first["ctx"]["error"]).partition("; ")
+        return InvalidSettings(message, path, fix or message)
+    if kind == "path_type":
+        return InvalidSettings(f"this is {kind_of(first['input'])}, not a path", path, "write a path")
+    words = told(first, names_at(place, Settings))
+    return InvalidSettings(words.message, path, words.fix)

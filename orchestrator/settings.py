@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, JsonValue, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestrator.settings_section import Section
@@ -53,6 +53,13 @@ class Http(Section):
     )
     default_skill: str = Field(default="", description="The skill of a request that names none. Default: `goal`")
     public_url: str | None = Field(default=None, description="The URL that clients outside use, for cards and links")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_url(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError(f"'{url}' does not say how it is reached; write https://{url}")
+        return url
 
     @property
     def keys_required(self) -> bool:

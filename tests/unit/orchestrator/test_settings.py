@@ -51,6 +51,7 @@ def test_without_file_flags_and_variables_there_are_defaults():
     [
         ("FORERUN_HTTP__PROT", "FORERUN_HTTP__PORT"),
         ("FORERUN_GATE__ALFA", "FORERUN_GATE__ALPHA"),
+        ("FORERUN_PORT", "FORERUN_HTTP__PORT"),
         ("FORERUN_CATALOGUE", "FORERUN_CATALOG"),
         ("FORERUN_DATADIR", "FORERUN_DATA_DIR"),
     ],
@@ -78,7 +79,14 @@ def test_variables_of_other_parts_are_left_alone(environment):
     [
         ("http: {prot: 1}", "http.prot", "http.port"),
         ("htpp: {port: 1}", "htpp", "'http'"),
-        ("gate: {alpha: 2}", "gate.alpha", "schema"),
+        ("gate: {alpha: 2}", "gate.alpha", "give at most 1"),
+        ("http: {port: 80a}", "http.port", "write a whole number"),
+        ("http: {skills: reply}", "http.skills", "write a list"),
+        ("http: {ingress: direkt}", "http.ingress", "did you mean 'direct'?"),
+        ("http: {public_url: forerun.example}", "http.public_url", "write https://forerun.example"),
+        ("journal: sqlite:///x.db", "journal", "write an object with the fields url"),
+        ("catalog: [a.yaml]", "catalog", "write a path"),
+        ("port: 8701", "port", "did you mean 'http.port'?"),
         ("workflow: {steps: []}", "workflow", "there are callbacks, catalog, cluster"),
         ("gate: {workflow: 1}", "gate.workflow", "there are gate.alpha, gate.budget_usd"),
     ],
@@ -91,6 +99,14 @@ def test_a_wrong_key_in_the_file_is_named_with_the_nearest(tmp_path, text, field
 
     assert caught.value.field == field
     assert meant in caught.value.fix
+
+
+def test_a_section_of_which_only_the_name_is_left_has_its_defaults(tmp_path):
+    (tmp_path / "s.yaml").write_text("http:\n  # port: 8701\ngate: {alpha: 0.5}")
+
+    settings = load_settings(tmp_path / "s.yaml")
+
+    assert (settings.http.port, settings.gate.alpha) == (8700, 0.5)
 
 
 @pytest.mark.parametrize("text", ["- a list", "a: [", "just words"])
