@@ -49,6 +49,9 @@ def load_object(target: str) -> Any:
     module_name, colon, attribute = target.partition(":")
     if not colon or not module_name or not attribute:
         raise UnknownTarget(f"'{target}' is not an import path", "target", "write module:attribute")
+    if "/" in module_name or module_name.startswith(".") or module_name.endswith(".py"):
+        name = module_name.removesuffix(".py").replace("/", ".").strip(".")
+        raise UnknownTarget(f"'{module_name}' is not the name of a module", "target", f"write {name}:{attribute}")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:

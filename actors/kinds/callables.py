@@ -85,6 +85,8 @@ def declared_by_callable(entry: Mapping[str, Any], location: str) -> AgentSpec |
         InvalidCatalog: names the field and the fix.
     """
     target = entry.get("target")
+    if isinstance(target, list | tuple) and "kind" not in entry:
+        raise InvalidCatalog("this is the argument vector of a command", f"{location}.target", "add kind: command")
     if not isinstance(target, str):
         return dict(entry)
     if unknown := sorted(map(str, entry.keys() - AgentSpec.model_fields.keys())):
