@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any, ClassVar, Literal, NewType, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +23,10 @@ _FIELDS_SET: dict[frozenset[str], set[str]] = {}
 # CPython shares no larger tables.
 _MOST_SHARED = 29
 _set = object.__setattr__
+_put_dict, _put_fields_set, _put_extra, _put_private = (
+    vars(BaseModel)[name].__set__
+    for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 
 
 class Model(BaseModel):
@@ -94,22 +100,22 @@ def unchecked(kind: type[_AnyModel], values: dict[str, Any], fields_set: frozens
 
 
 def all_unchecked(kind: type[_AnyModel], each: Iterable[dict[str, Any]], fields_set: frozenset[str]) -> list[_AnyModel]:
-    """`unchecked` for the values of many models, in half of the time."""
+    """`unchecked` for the values of many models, in a third of the time. Each is a filled copy of a blank."""
     if (shared := _FIELDS_SET.get(fields_set)) is None:
         shared = _FIELDS_SET[fields_set] = set(fields_set)
-    new, put, models = kind.__new__, _set, list[_AnyModel]()
-    names = kind._sharing_names  # noqa: SLF001 -- of this module
-    count = len(names)
-    for values in each:
-        (own := names.copy()).update(values)  # as `_sharing` does it
-        if len(values) != count or len(own) != count:
-            own = values
-        models.append(model := new(kind))
-        put(model, "__dict__", own)
-        put(model, "__pydantic_fields_set__", shared)
-        put(model, "__pydantic_extra__", None)
-        put(model, "__pydantic_private__", None)
+    owns = list(each)
+    models = list(map(kind.__new__, repeat(kind, len(owns))))
+    # Without a line of Python for each model.
+    deque(map(_put_dict, models, owns), 0)
+    deque(map(_put_fields_set, models, repeat(shared)), 0)
+    deque(map(_put_extra, models, repeat(None)), 0)
+    deque(map(_put_private, models, repeat(None)), 0)
     return models
+
+
+def blank(kind: type[Model]) -> dict[str, Any]:
+    """A dictionary of the fields of a model, without their values. Copies share the table of names."""
+    return kind._sharing_names  # noqa: SLF001 -- of this module
 
 
 def _sharing(kind: type[Model], values: dict[str, Any]) -> dict[str, Any]:

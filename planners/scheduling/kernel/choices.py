@@ -110,3 +110,26 @@ def find_tails(m: Ints) -> None:
         for j in range(children + m[first + step], children + m[first + step + 1]):
             after = max(after, m[tails + m[j]])
         m[tails + step] = m[durations + step] + after
+
+
+def find_path(m: Ints) -> int:
+    """Note in MISSING the steps of the longest path, of the durations in STARTS; returns how many there are.
+
+    Of equally long ones, it is that of the first step, and then of the first child each.
+    """
+    find_tails(m)
+    first, children, tails, path = m[CHILD_FIRST], m[CHILDREN], m[HEAP], m[MISSING]
+    step = 0
+    for other in range(m[STEPS]):
+        if m[tails + other] > m[tails + step]:
+            step = other
+    count = 0
+    while step >= 0:
+        m[path + count] = step
+        count += 1
+        following = -1
+        for j in range(children + m[first + step], children + m[first + step + 1]):
+            if following < 0 or m[tails + m[j]] > m[tails + following]:
+                following = m[j]
+        step = following
+    return count

@@ -5,16 +5,19 @@ large workflows are planned, another process compiles it if the folder does not 
 then. The folder's name has a digest of the kernel's source.
 """
 
+import ast
 import logging
 import os
 import subprocess
 import sys
 import threading
 from hashlib import sha256
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import find_spec
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
+
+import numpy as np
 
 from planners.scheduling.kernel.example import call_all
 from planners.scheduling.kernel.functions import Kernel
@@ -24,8 +27,11 @@ _PACKAGE = "planners.scheduling.kernel"
 # In the order of their imports.
 _MODULES = ("profiles", "placement", "passes", "ties", "choices")
 # The caller keeps the arrays, and no function makes one. Counting references to them nevertheless, which only an option
-# without documentation switches off, takes a sixth of the time.
-_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+# without documentation switches off, takes a sixth of the time. Nothing is divided by zero: without a check of that, no
+# function can raise, and none looks whether another one did.
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
+# What functions call the arrays of the memory, and the type of its indices in machine code.
+_MEMORY, _UNSIGNED = frozenset({"m", "f"}), "_unsigned"
 # The process that compiles gives way to all others.
 _LONGEST_S = 3600.0
 
@@ -117,18 +123,32 @@ def compiled(folder: Path) -> Kernel:
 def _compile_module(name: str, twins: dict[FunctionType, Any], compile_function: Any) -> None:
     """Compile the functions of a module, in a copy of it that has the compiled twins of those it imports."""
     original = sys.modules[f"{_PACKAGE}.{name}"]
-    spec = spec_from_file_location(f"{original.__name__}_compiled", original.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    copy = module_from_spec(spec)
+    assert original.__file__ is not None
+    copy = ModuleType(f"{original.__name__}_compiled")
     # The code that is read from the folder looks its module up by this name.
     sys.modules[copy.__name__] = copy
-    spec.loader.exec_module(copy)
+    source = _UnsignedIndices().visit(ast.parse(Path(original.__file__).read_text()))
+    code = compile(ast.fix_missing_locations(source), original.__file__, "exec")
+    vars(copy).update({"__file__": original.__file__, _UNSIGNED: np.uintp})
+    exec(code, vars(copy))  # noqa: S102 -- of this package
     for key, value in tuple(vars(original).items()):
         if isinstance(value, FunctionType) and value.__module__.startswith(_PACKAGE):
             if value not in twins:
                 twins[value] = compile_function(getattr(copy, key))
             setattr(copy, key, twins[value])
+
+
+class _UnsignedIndices(ast.NodeTransformer):
+    """Makes all indices of the memory unsigned.
+
+    None is negative, but numba compares every signed index with 0 because it might be: a third of the time.
+    """
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id in _MEMORY:
+            node.slice = ast.Call(ast.Name(_UNSIGNED, ast.Load()), [node.slice], [])
+        return node
 
 
 def _digest() -> str:

@@ -24,6 +24,7 @@ def call_all(kernel: Kernel) -> None:
     kernel.latest_ends(*new_memory(p, 1), 1.0)
     kernel.find_price(*new_memory(p, 1), 1.0, 1.0)
     kernel.find_tails(new_memory(p, 1).ints)
+    kernel.find_path(new_memory(p, 1).ints)
     placed = new_memory(p, 2)
     kernel.place_all(*placed)
     kernel.break_ties(*placed, 1, float("inf"), False)

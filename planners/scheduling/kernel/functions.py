@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from planners.scheduling.kernel.choices import find_price, find_tails
+from planners.scheduling.kernel.choices import find_path, find_price, find_tails
 from planners.scheduling.kernel.passes import latest_ends, mirror, order_steps, place_all, replay, serial
 from planners.scheduling.kernel.ties import break_ties
 
@@ -20,6 +20,7 @@ class Kernel(NamedTuple):
     break_ties: Callable[..., None] = break_ties
     find_price: Callable[..., tuple[float, float]] = find_price
     find_tails: Callable[..., None] = find_tails
+    find_path: Callable[..., int] = find_path
 
     @classmethod
     def of(cls, twins: Mapping[Any, Any]) -> "Kernel":

@@ -2,6 +2,9 @@
 
 from planners.scheduling.kernel.memory import (
     ARRIVES,
+    BARRED_FOR,
+    BARRED_SINCE,
+    BARRED_UNTIL,
     CELL,
     DEMAND,
     DEMANDS,
@@ -19,8 +22,10 @@ from planners.scheduling.kernel.memory import (
     KIND_DEMAND,
     KIND_GROUP,
     KIND_LAG,
+    KIND_USES,
     KNOWN,
     LONGEST,
+    MAGNITUDES,
     MARK,
     NODE,
     NODES,
@@ -43,6 +48,7 @@ from planners.scheduling.kernel.memory import (
     USE_HOLD,
     USE_LIMIT,
     USE_SLOT,
+    USES,
 )
 from planners.scheduling.kernel.profiles import (
     first_fit,
@@ -103,14 +109,52 @@ def ready_on(m: Ints, node: int) -> int:
 def first_in_limits(m: Ints, kind: int, ready: int, latest: int, duration: int) -> int:
     """The first start from ``ready`` on that all shared limits allow; some time after ``latest`` if none is by then."""
     low, high = m[m[USE_FIRST] + kind], m[m[USE_FIRST] + kind + 1]
-    while True:
-        start = ready
+    if high - low == 1:
+        hold = m[m[USE_HOLD] + low]
+        return first_fit(m, low, ready, latest, duration if hold < 0 else hold)
+    row = MAGNITUDES * m[m[KIND_USES] + kind]
+    start = first = after_barred(m, row, ready, duration)
+    while start <= latest:
+        fits = start
         for use in range(low, high):
             hold = m[m[USE_HOLD] + use]
-            start = first_fit(m, use, start, latest, duration if hold < 0 else hold)
-        if start == ready or high - low == 1 or start > latest:
-            return start
-        ready = start
+            fits = first_fit(m, use, fits, latest, duration if hold < 0 else hold)
+        if fits == start:
+            break
+        start = after_barred(m, row, fits, duration)
+    if start > first:
+        note_barred(m, row, ready, start, duration)
+    return int(start)
+
+
+def magnitude(duration: int) -> int:
+    """How many bits a duration has, or the last magnitude."""
+    bits = 0
+    while duration > 0 and bits < MAGNITUDES - 1:
+        duration >>= 1
+        bits += 1
+    return bits
+
+
+def after_barred(m: Ints, row: int, ready: int, duration: int) -> int:
+    """A time from ``ready`` on before which no call can start, by what is known of calls that take no longer."""
+    least, since, until = m[BARRED_FOR] + row, m[BARRED_SINCE] + row, m[BARRED_UNTIL] + row
+    for k in range(magnitude(duration), -1, -1):
+        if m[since + k] <= ready < m[until + k] and duration >= m[least + k]:
+            ready = m[until + k]
+    return ready
+
+
+def note_barred(m: Ints, row: int, since: int, until: int, duration: int) -> None:
+    """Note that no call that takes so long can start meanwhile, together with what is known of like durations."""
+    k = row + magnitude(duration)
+    least, first, last = m[BARRED_FOR] + k, m[BARRED_SINCE] + k, m[BARRED_UNTIL] + k
+    if m[first] <= until and since <= m[last]:
+        m[least] = max(m[least], duration)
+        m[first] = min(m[first], since)
+        m[last] = max(m[last], until)
+    else:
+        m[least], m[first], m[last] = duration, since, until
 
 
 def earliest_on(m: Ints, kind: int, node: int, ready: int, duration: int) -> int:
@@ -227,6 +271,9 @@ def take(m: Ints, cell: int, node: int, start: int, sign: int) -> None:
             for slot in range(m[SLOTS]):
                 if m[m[SLOT_LIMIT] + slot] == limit:
                     m[m[FULL_SINCE] + slot] = m[m[FULL_UNTIL] + slot] = 0
+    if sign < 0 and m[m[USE_FIRST] + kind + 1] > m[m[USE_FIRST] + kind]:
+        for k in range(m[BARRED_UNTIL], m[BARRED_UNTIL] + m[USES] * MAGNITUDES):
+            m[k] = 0
 
 
 def save_known(m: Ints, node: int) -> None:

@@ -80,14 +80,45 @@ def move(m: Ints, resource: int) -> int:
 
 
 def reserve(m: Ints, resource: int, start: int, end: int, amount: int) -> None:
-    """Reserve an amount from start to end; a negative amount releases."""
-    if start >= end or amount == 0:
+    """Reserve an amount from start to end; a negative amount releases. Neighbouring pieces differ afterwards."""
+    if start >= end or amount == 0 or shift(m, resource, start, end, amount):
         return
     first = boundary(m, resource, start)
     last = boundary(m, resource, end)
     pieces = m[FREE] + m[m[BEGIN] + resource]
     for i in range(pieces + first, pieces + last):
         m[i] -= amount
+    unite(m, resource, last)
+    unite(m, resource, first)
+
+
+def shift(m: Ints, resource: int, start: int, end: int, amount: int) -> bool:
+    """Reserve an amount if that only moves the beginning of a piece.
+
+    So it is where a call starts when a like one ends, as most do, or ends when a like one starts.
+    """
+    piece, times, free, begin = piece_at(m, resource, start), m[TIMES], m[FREE], m[m[BEGIN] + resource]
+    is_last = piece == begin + m[m[SIZE] + resource] - 1
+    left = m[free + piece] - amount
+    if m[times + piece] == start:
+        if piece > begin and m[free + piece - 1] == left and (is_last or end < m[times + piece + 1]):
+            m[times + piece] = end
+            return True
+    elif not is_last and m[times + piece + 1] == end and m[free + piece + 1] == left:
+        m[times + piece + 1] = start
+        return True
+    return False
+
+
+def unite(m: Ints, resource: int, position: int) -> None:
+    """Unite the piece at this position with the one before if they have the same amount free."""
+    times, free, piece = m[TIMES], m[FREE], m[m[BEGIN] + resource] + position
+    if position == 0 or m[free + piece - 1] != m[free + piece]:
+        return
+    m[m[SIZE] + resource] -= 1
+    for i in range(piece, m[m[BEGIN] + resource] + m[m[SIZE] + resource]):
+        m[times + i] = m[times + i + 1]
+        m[free + i] = m[free + i + 1]
 
 
 def first_fit(m: Ints, use: int, ready: int, latest: int, duration: int) -> int:
@@ -168,13 +199,17 @@ def note_reserved(m: Ints, demand: int, node: int, start: int, end: int) -> None
         m[longest] = max(m[longest], gap)
 
 
-def in_gap(m: Ints, demand: int, node: int, ready: int, duration: int) -> int:
-    """The first start on a node from ``ready`` on in a window that ends; -1 if there is none."""
+def in_gap(  # noqa: PLR0913, PLR0917 -- numbers
+    m: Ints, demand: int, node: int, ready: int, duration: int, before: int
+) -> int:
+    """The first start on a node from ``ready`` on in a window that ends; -1 if there is none ``before`` a time."""
     w = demand * m[NODES] + node
     amount, guard, until, times, free = m[m[DEMAND] + demand], m[m[GUARD] + node], m[m[OPENS] + w], m[TIMES], m[FREE]
     i, longest, start = piece_at(m, node, ready), 0, -1
     while m[times + i] < until:
         at = m[times + i]
+        if start < 0 and at >= before:
+            return -1
         if ((m[free + i] | guard) - amount) & guard == guard:
             if start < 0:
                 start = max(at, ready)
@@ -199,7 +234,7 @@ def first_on(m: Ints, demand: int, node: int, ready: int, duration: int) -> int:
     if opens <= ready:
         return ready
     if duration <= m[m[GAPS] + w] or ready < m[m[SINCE] + w]:
-        start = in_gap(m, demand, node, ready, duration)
+        start = in_gap(m, demand, node, ready, duration, opens)
         if start >= 0:
             return start
     return opens
@@ -227,7 +262,7 @@ def first_in_group(m: Ints, demand: int, group: int, ready: int, duration: int) 
     for j in range(nodes + begin, nodes + end):
         node = m[j]
         if m[gaps + node] >= duration or ready < m[since + node]:
-            gap = in_gap(m, demand, node, ready, duration)
+            gap = in_gap(m, demand, node, ready, duration, start)
             if 0 <= gap < start:
                 start, found = gap, node
                 if start == ready:

@@ -211,7 +211,7 @@ def fits_by(m: Ints, demand: int, node: int, ready: int, latest: int, duration: 
     w = demand * m[NODES] + node
     if m[m[KNOWN] + w] == 0 and node != m[m[SAVED]]:
         window(m, demand, node)
-        in_gap(m, demand, node, 0, NEVER)  # which finds the longest gap
+        in_gap(m, demand, node, 0, NEVER, NEVER)  # which finds the longest gap
     if m[m[KNOWN] + w] == 1:
         opens = m[m[OPENS] + w]
         if opens <= ready:

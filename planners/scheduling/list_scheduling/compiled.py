@@ -49,8 +49,8 @@ class CompiledPasses:
     def __init__(self, kernel: Kernel, arrays: ProblemArrays, problem: Problem) -> None:
         self._kernel, self._p, self._problem = kernel, arrays, problem
         self._steps = len(problem.steps)
-        self._scratch = new_memory(arrays, 0)  # for questions that place nothing
         self._workspace = Workspace(arrays, 2 * self._steps)  # tie breaking places steps twice
+        self._scratch = self._workspace.memory  # for questions that place nothing
         self._has_reservations = len(arrays.piece_time) > len(arrays.guard)
 
     def serial(
@@ -137,6 +137,12 @@ class CompiledPasses:
         self._kernel.find_tails(self._scratch.ints)
         return self._scratch.part(HEAP, self._steps)
 
+    def path(self, durations: NDArray[np.int64]) -> list[int]:
+        """The steps of the longest path."""
+        self._scratch.part(STARTS, self._steps)[:] = durations
+        steps: list[int] = self._scratch.part(MISSING, int(self._kernel.find_path(self._scratch.ints))).tolist()
+        return steps
+
     def break_ties(
         self, schedule: Schedule, most_usd: float, kept: Sequence[int], preferences: Sequence[tuple[int, int] | None]
     ) -> Schedule:
@@ -145,9 +151,11 @@ class CompiledPasses:
         self._ask(memory, cells=schedule.arrays.mode + first, on=schedule.arrays.node)
         self._place_all(memory, schedule.arrays.start)
         memory.part(KEPT, self._steps)[:] = kept
-        preferred = [(-1, -1) if one is None else one for one in preferences] or [(-1, -1)] * self._steps
-        modes, nodes = np.array(preferred, np.int64).T
-        self._ask(memory, cells=np.where(modes < 0, -1, modes + first), on=nodes)
+        if preferences:
+            modes, nodes = np.array([(-1, -1) if one is None else one for one in preferences], np.int64).T
+            self._ask(memory, cells=np.where(modes < 0, -1, modes + first), on=nodes)
+        else:
+            self._ask(memory, cells=-1, on=-1)
         usd_counts = self._problem.objective.usd_weight > 0
         self._kernel.break_ties(*memory, schedule.makespan, most_usd, usd_counts)
         return self._whole(memory)
@@ -157,7 +165,7 @@ class CompiledPasses:
         memory.part(ORDER, self._steps)[:] = np.argsort(start, kind="stable")
         self._kernel.place_all(*memory)
 
-    def _ask(self, memory: Memory, cells: NDArray[np.int64], on: Sequence[int] | NDArray[np.int64] | int) -> None:
+    def _ask(self, memory: Memory, cells: NDArray[np.int64] | int, on: Sequence[int] | NDArray[np.int64] | int) -> None:
         memory.part(CELLS, self._steps)[:] = cells
         memory.part(ON, self._steps)[:] = on
 
@@ -210,12 +218,25 @@ def compiled_passes(problem: Problem) -> CompiledPasses | None:
     return passes
 
 
-def longest_tails(problem: Problem, durations: Sequence[int]) -> list[int]:
+def longest_tails(problem: Problem, durations: NDArray[np.int64]) -> list[int]:
     """`Problem.tails`, by the kernel where it is loaded."""
     if (compiled := compiled_passes(problem)) is None:
-        return problem.tails(durations)
+        return problem.tails(durations.tolist())
     tails: list[int] = compiled.tails(durations).tolist()
     return tails
+
+
+def steps_of_longest_path(problem: Problem, durations: NDArray[np.int64]) -> list[int]:
+    """The steps from whose first one the tail is longest; of equal ones, and of equal children, the first."""
+    if (compiled := compiled_passes(problem)) is not None:
+        return compiled.path(durations)
+    tails = problem.tails(durations.tolist())
+    step = tails.index(max(tails))
+    path = [step]
+    while children := problem.children[step]:
+        step = max(children, key=tails.__getitem__)
+        path.append(step)
+    return path
 
 
 def longest_path(problem: Problem, durations: NDArray[np.int64]) -> int:

@@ -1,12 +1,13 @@
 """Convert schedules in quanta to plans, and plans (hints) back to modes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planners.agents import AgentSpec
-from planners.model import all_unchecked
+from planners.model import all_unchecked, blank
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.requests import PlanRequest
 from planners.scheduling.list_scheduling.schedule import Schedule
@@ -31,10 +32,10 @@ def to_plan(problem: Problem, schedule: Schedule, request: PlanRequest, kind: Pl
         problem.flat.repeats,
     )
     placements = _placements(problem, schedule, agents, request)
-    planned = (
-        {"step": step, "placement": placement, "work_key": keys[step.id], "probability": 1.0}
-        for step, placement in zip(problem.steps, placements, strict=True)
-    )
+    planned, fields = list[dict[str, Any]](), blank(PlannedStep)
+    for step, placement in zip(problem.steps, placements, strict=True):
+        planned.append(one := fields.copy())
+        one["step"], one["placement"], one["work_key"], one["probability"] = step, placement, keys[step.id], 1.0
     return Plan(
         kind=kind,
         steps=tuple(all_unchecked(PlannedStep, planned, _PLANNED)),
@@ -64,10 +65,11 @@ def _placements(
     )
     keys = list(zip(*columns, strict=True))
     different = dict.fromkeys(keys)
-    values = (
-        {"agent": agent, "node": node, "node_class": kind, "start_s": start_s, "duration_s": duration_s, "usd": usd}
-        for agent, (node, kind), start_s, duration_s, usd in different
-    )
+    values, fields = list[dict[str, Any]](), blank(Placement)
+    for agent, (node, kind), start_s, duration_s, usd in different:
+        values.append(one := fields.copy())
+        one["agent"], one["node"], one["node_class"] = agent, node, kind
+        one["start_s"], one["duration_s"], one["usd"] = start_s, duration_s, usd
     placements = all_unchecked(Placement, values, _PLACED)
     if len(different) == len(keys):
         return placements

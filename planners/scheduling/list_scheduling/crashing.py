@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from planners.scheduling.list_scheduling.compiled import longest_tails
+from planners.scheduling.list_scheduling.compiled import longest_tails, steps_of_longest_path
 from planners.scheduling.problem.problem import Problem
 
 _ROUNDS = 24
@@ -38,17 +38,17 @@ def crashed(problem: Problem) -> Crashed:
     cheapest = table.usd.min(axis=1)
     usd: list[float] = cheapest.tolist()
     quickest = np.where(table.usd == cheapest[:, None], table.duration, np.inf).min(axis=1)
-    durations: list[int] = quickest.astype(np.int64).tolist()
+    durations = quickest.astype(np.int64)
     assert problem.budget_usd is not None
     spare = problem.budget_usd - sum(usd)
-    tails = longest_tails(problem, durations)
     for _ in range(_ROUNDS):
-        path = _longest_path(problem, tails)
+        path = steps_of_longest_path(problem, durations)
+        of_path = (of[path].tolist() for of in (durations, table.duration, table.usd))
         offers = [
-            _Offer((durations[step] - quanta) / max(price - usd[step], 1e-12), durations[step] - quanta, step, price)
-            for step, row, prices in zip(path, table.duration[path].tolist(), table.usd[path].tolist(), strict=True)
+            _Offer((own - quanta) / max(price - usd[step], 1e-12), own - quanta, step, price)
+            for step, own, row, prices in zip(path, *of_path, strict=True)
             for quanta, price in zip(row, prices, strict=True)
-            if quanta < durations[step] and price - usd[step] <= spare
+            if quanta < own and price - usd[step] <= spare
         ]
         if not offers:
             break
@@ -58,15 +58,7 @@ def crashed(problem: Problem) -> Crashed:
         spare -= bought.usd - usd[bought.step]
         usd[bought.step] = bought.usd
         durations[bought.step] -= int(bought.quanta)
-        tails = longest_tails(problem, durations)
-    longest = max(tails, default=0)
-    return Crashed(usd, durations, [float(longest - tail + own) for tail, own in zip(tails, durations, strict=True)])
-
-
-def _longest_path(problem: Problem, tails: list[int]) -> list[int]:
-    step = tails.index(max(tails))
-    path = [step]
-    while children := problem.children[step]:
-        step = max(children, key=tails.__getitem__)
-        path.append(step)
-    return path
+    tails = longest_tails(problem, durations)
+    longest = max(tails)
+    taken: list[int] = durations.tolist()
+    return Crashed(usd, taken, [float(longest - tail + own) for tail, own in zip(tails, taken, strict=True)])

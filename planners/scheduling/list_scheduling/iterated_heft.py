@@ -131,6 +131,10 @@ class _IteratedHeft:
     def _capacity_prices(self) -> CapacityPrices:
         return CapacityPrices(self._problem)
 
+    @cached_property
+    def _least_usd(self) -> float:
+        return sum(self._problem.min_usd)
+
     def _contended_time(self) -> NDArray[np.float64]:
         """The same, weighted by how contended the cluster is when the step runs in the best schedule."""
         known = self._contended
@@ -259,7 +263,7 @@ class _IteratedHeft:
             return Cutoff()
         if not weights.latency_weight:
             return Cutoff(value=self.best.value)
-        left = self.best.value - weights.usd_weight * sum(self._problem.min_usd)
+        left = self.best.value - weights.usd_weight * self._least_usd
         return Cutoff(left / self._per_quantum * (1 + 1e-9), self.best.value)
 
     def randomized_pass(self, rng: np.random.Generator) -> None:

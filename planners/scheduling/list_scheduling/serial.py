@@ -197,8 +197,8 @@ class _RemainingBudget:
             for step, allowed in restrictions.items():
                 usd = [problem.modes[step][i].usd for i in allowed]
                 reserved[step], ranges[step] = min(usd), max(usd) - min(usd)
-        placed = np.array(partial.mode) >= 0
-        self._reserved_left, self._range_left = _total(reserved[~placed]), _total(ranges[~placed])
+        left = np.array(partial.mode) < 0 if problem.has_in_flight else slice(None)
+        self._reserved_left, self._range_left = _total(reserved[left]), _total(ranges[left])
         self._arrays = reserved, ranges
 
     @cached_property

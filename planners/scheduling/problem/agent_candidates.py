@@ -17,10 +17,13 @@ class Candidates:
 
     def key(self, step: Step) -> tuple[object, ...]:
         """Everything the candidates of a step depend on."""
-        names = tuple(sorted(step.inputs)) if self._names_matter(step.capability) else ()
+        capability = step.capability
+        if (matter := self._declares_inputs.get(capability)) is None:
+            matter = self._names_matter(capability)
+        names = tuple(sorted(step.inputs)) if matter else ()
         floor = self._rule.floor(step) if step.min_quality else self._rule.min_quality
         refused = self._refused.get(step.id, ()) if self._refused else ()
-        return step.capability, floor, step.agent, names, step.mailbox is None, refused
+        return capability, floor, step.agent, names, step.mailbox is None, refused
 
     def of(self, step: Step) -> list[AgentSpec]:
         """The agents that may execute the step, in catalog order."""
@@ -28,7 +31,6 @@ class Candidates:
 
     def _names_matter(self, capability: str) -> bool:
         """Whether an agent declares an input schema: the names of a step's inputs matter only there."""
-        if (known := self._declares_inputs.get(capability)) is None:
-            agents = self._catalog.by_capability.get(capability, ())
-            known = self._declares_inputs[capability] = any(agent.input_schema is not None for agent in agents)
-        return known
+        agents = self._catalog.by_capability.get(capability, ())
+        found = self._declares_inputs[capability] = any(agent.input_schema is not None for agent in agents)
+        return found

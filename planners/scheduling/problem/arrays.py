@@ -27,7 +27,8 @@ class ProblemArrays(NamedTuple):
 
     Resources are numbered: the nodes first, then the shared limits. ``demand`` has the different packed demands; a kind
     that needs nothing of its node has -1 instead of one. ``use_hold`` is -1 where a limit is held while the call runs.
-    ``use_slot`` numbers the different pairs of limit and amount, and ``slot_limit`` has the limit of each.
+    ``use_slot`` numbers the different pairs of limit and amount, and ``slot_limit`` has the limit of each. Kinds with
+    the same number in ``kind_uses`` take the same of limits.
     ``piece_time`` and ``piece_free`` are the free capacity of the resources before anything is placed.
     """
 
@@ -44,6 +45,7 @@ class ProblemArrays(NamedTuple):
     kind_demand: Ints
     kind_quality: Floats
     kind_runs: Ints
+    kind_uses: Ints
     use_first: Ints
     use_limit: Ints
     use_amount: Ints
@@ -137,6 +139,7 @@ class _Kinds:
     def arrays(self) -> tuple[Ints | Floats, ...]:
         """From ``kind_group`` to ``slot_limit``."""
         modes, slots = self._modes, dict[tuple[int, int], int]()
+        of_uses = dict[tuple[LimitUse, ...], int]()
         uses: list[LimitUse] = [use for mode in modes for use in mode.uses]
         use_slot = [slots.setdefault((use.limit, use.amount), len(slots)) for use in uses]
         return (
@@ -145,6 +148,7 @@ class _Kinds:
             _ints(self.demands[mode.demand] if mode.demand else -1 for mode in modes),
             np.array([mode.agent.quality for mode in modes], dtype=np.float64),
             _ints(mode.in_flight for mode in modes),
+            _ints(of_uses.setdefault(mode.uses, len(of_uses)) for mode in modes),
             _firsts(len(mode.uses) for mode in modes),
             _ints(use.limit for use in uses),
             _ints(use.amount for use in uses),

@@ -13,7 +13,7 @@ from planners.agents import AgentSpec, Catalog, Price, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
 from planners.requests import InFlight, PlanRequest
 from planners.resources import Resources
-from planners.scheduling.kernel import compilation, passes
+from planners.scheduling.kernel import compilation, memory, passes
 from planners.scheduling.kernel.compilation import LOADER, KernelLoader, loaded
 from planners.scheduling.kernel.compilation import compiled as compiled_in
 from planners.scheduling.kernel.example import call_all
@@ -157,6 +157,48 @@ def test_the_kernel_makes_the_schedules_of_the_classes(seed, monkeypatch):
     problem = random_problem(seed)
     expected = everything(problem, seed)
     assert with_kernel(Kernel(), problem, seed, monkeypatch) == expected
+
+
+class WithoutNegativeIndices(np.ndarray):
+    """Machine code does not look whether an index is negative."""
+
+    def __getitem__(self, index):
+        assert index >= 0
+        return super().__getitem__(index)
+
+    def __setitem__(self, index, value):
+        assert index >= 0
+        super().__setitem__(index, value)
+
+
+def watched(function):
+    """A function of the kernel that uses no negative index, and makes no neighbouring pieces of the same amount."""
+
+    def call(m, *given):
+        floats, numbers = given[:1], given[1:]
+        arrays, given_pieces = (each.view(WithoutNegativeIndices) for each in (m, *floats)), like_pieces(m)
+        result = function(*arrays, *numbers)
+        assert like_pieces(m) <= given_pieces
+        return result
+
+    return call
+
+
+def like_pieces(m):
+    """How many pieces of free capacity have as much as the one before them; there may be some before the first step."""
+    count = 0
+    for resource in range(m[memory.ROOM] - m[memory.SIZE]):
+        begin, size = m[m[memory.BEGIN] + resource], m[m[memory.SIZE] + resource]
+        times, free = (m[m[each] + begin : m[each] + begin + size] for each in (memory.TIMES, memory.FREE))
+        assert (np.diff(times) > 0).all()
+        count += (np.diff(free) == 0).sum()
+    return count
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_index_is_negative_and_neighbouring_pieces_of_capacity_differ(seed, monkeypatch):
+    problem = random_problem(seed)
+    with_kernel(Kernel(*map(watched, Kernel())), problem, seed, monkeypatch)
 
 
 def test_no_mode_can_start_before_the_time_at_which_its_score_is_estimated(monkeypatch):
