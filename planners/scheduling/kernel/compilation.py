@@ -154,7 +154,7 @@ class _UnsignedIndices(ast.NodeTransformer):
 def _digest() -> str:
     """Of everything that the machine code depends on and numba does not check."""
     digest = sha256(repr(_OPTIONS).encode())
-    for name in (*_MODULES, "example"):
+    for name in (*_MODULES, "example", "compilation"):
         spec = find_spec(f"{_PACKAGE}.{name}")
         assert spec is not None
         assert spec.origin is not None
