@@ -9,31 +9,52 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@contextmanager
-def shutdown_signals(reload: threading.Event | None = None) -> Iterator[tuple[threading.Event, Callable[[], None]]]:
-    """An event that Ctrl-C, SIGTERM and SIGHUP set, and a function that installs the handlers again.
+class StartInterrupted(KeyboardInterrupt):
+    """A signal has ended the service before it was ready; nothing of it is left but this process."""
 
-    A second signal raises KeyboardInterrupt. With ``reload``, SIGHUP sets that event instead.
+
+class ShutdownSignals:
+    """Handles Ctrl-C, SIGTERM and SIGHUP, each of which sets ``requested``.
+
+    While the service starts, nobody looks at that event: each signal raises KeyboardInterrupt, too. Once it runs, only
+    a second one does. With ``reload``, SIGHUP sets that event instead.
     """
-    requested = threading.Event()
 
-    def on_signal(number: int, _frame: Any) -> None:
-        if number == signal.SIGHUP and reload is not None:
-            reload.set()
+    def __init__(self, reload: threading.Event | None = None) -> None:
+        self.requested = threading.Event()
+        self._reload = reload
+        self._runs = False
+
+    def install(self) -> None:
+        """Install the handlers, also in place of Ray's: those end the process, or let it abort after 3 s."""
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
+
+    def service_runs(self) -> None:
+        """From now on, the event is looked at."""
+        self._runs = True
+        self.install()
+
+    def _on_signal(self, number: int, _frame: Any) -> None:
+        if number == signal.SIGHUP and self._reload is not None:
+            self._reload.set()
             return
-        if requested.is_set():
+        if self.requested.is_set():
             signal.signal(number, signal.SIG_DFL)
             raise KeyboardInterrupt
-        requested.set()
+        self.requested.set()
+        if not self._runs:
+            raise KeyboardInterrupt
 
-    def install() -> None:
-        for number in _SIGNALS:
-            signal.signal(number, on_signal)
 
+@contextmanager
+def shutdown_signals(reload: threading.Event | None = None) -> Iterator[ShutdownSignals]:
+    """Handles signals, and restores the handlers from before in the end."""
+    signals = ShutdownSignals(reload)
     before = {number: signal.getsignal(number) for number in _SIGNALS}
-    install()
+    signals.install()
     try:
-        yield requested, install
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

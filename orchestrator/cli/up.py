@@ -17,11 +17,12 @@ from orchestrator.cli.exit_codes import ExitCode, report, reported
 from orchestrator.cli.options import AsJson, DataDir, SettingsFile
 from orchestrator.cli.output import console, print_json
 from orchestrator.cli.reload import summary
-from orchestrator.cli.shutdown import shutdown_signals, stopped_within
+from orchestrator.cli.shutdown import ShutdownSignals, StartInterrupted, shutdown_signals, stopped_within
 from orchestrator.cli.terminal import own_terminal
 from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, InvalidOption, InvalidReload, RayLost
 from orchestrator.service.addresses import refuse_taken
+from orchestrator.service.child_processes import end_children
 from orchestrator.service.cluster_token import use_token
 from orchestrator.service.data_folder import own_folder
 from orchestrator.service_log import ServiceLog
@@ -88,9 +89,16 @@ def up(
         use_token()
     agents = Catalog() if settings.catalog is None else load_agents(settings.catalog)
     with own_folder(settings.data_dir):
-        why = _run(settings, agents, as_json=as_json)
+        try:
+            why = _run(settings, agents, as_json=as_json)
+        except StartInterrupted:
+            if not as_json:
+                console.print("Forerun has stopped before it was ready.")
+            _exit_without_ray(ExitCode.INTERRUPTED)
     if why is not None:
-        _exit_without_ray(why, as_json=as_json)
+        fix = "start the service again; unfinished tasks resume"
+        report(RayLost(f"{why}, so the service has stopped", "", fix), as_json=as_json)
+        _exit_without_ray(ExitCode.SERVICE_FAILED)
     if not as_json:
         console.print("Forerun has stopped.")
 
@@ -99,22 +107,20 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
     """Run the service until a signal requests shutdown. Returns why it could not be shut down cleanly, or None."""
     # Imported here: only this command needs Ray, and importing it takes seconds.
     from orchestrator.service.ray_watch import RayWatch, ray_processes  # noqa: PLC0415 (see above)
-    from orchestrator.service.wiring import start  # noqa: PLC0415 (see above)
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     # In a terminal SIGHUP says that the terminal is gone; a daemon has none.
     wanted = None if sys.stdin is not None and sys.stdin.isatty() else threading.Event()
-    with own_terminal() as stderr, shutdown_signals(wanted) as (requested, install_handlers):
+    with own_terminal() as stderr, shutdown_signals(wanted) as signals:
         log = _installed_log(settings, stderr)
-        running = start(settings, agents)
-        # Ray has installed handlers of its own, which would end the process without a clean shutdown.
-        install_handlers()
-        watch = RayWatch(ray_processes(settings.cluster), on_death=requested.set)
+        running = _started(settings, agents, signals)
+        signals.service_runs()
+        watch = RayWatch(ray_processes(settings.cluster), on_death=signals.requested.set)
         watch.start()
         in_time = True
         try:
             _print_ready(running, settings, agents, as_json=as_json)
-            _serve(running, settings, log, requested, wanted)
+            _serve(running, settings, log, signals.requested, wanted)
         finally:
             watch.stop()
             # Without Ray a clean shutdown is impossible: every call would wait for an answer.
@@ -125,6 +131,26 @@ def _run(settings: Settings, agents: Catalog, *, as_json: bool) -> str | None:
     # After a signal to the whole process group, too: what Ray had just started again would keep the port.
     watch.kill_children()
     return "Ray does not answer" if watch.dead is None else f"{watch.dead.title} has died"
+
+
+def _started(settings: Settings, agents: Catalog, signals: ShutdownSignals) -> "RunningService":
+    """Start the service, unless a signal interrupts that.
+
+    Raises:
+        StartInterrupted: by a signal. Ray's processes, which nobody else may know yet, have been ended.
+        CannotStart: says what failed.
+    """
+    try:
+        from orchestrator.service.wiring import start  # noqa: PLC0415 (see `_run`)
+
+        return start(settings, agents, on_connected=signals.install)
+    except BaseException as error:
+        # Ray's own handler of SIGTERM raises SystemExit. Whatever Ray, or a module that is being imported, makes of a
+        # signal, the event is set.
+        if not signals.requested.is_set() and not isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        end_children()
+        raise StartInterrupted from None
 
 
 def _serve(
@@ -172,13 +198,11 @@ def _installed_log(settings: Settings, stderr: TextIO) -> ServiceLog:
     return log
 
 
-def _exit_without_ray(why: str, *, as_json: bool) -> NoReturn:
-    fix = "start the service again; unfinished tasks resume"
-    report(RayLost(f"{why}, so the service has stopped", "", fix), as_json=as_json)
+def _exit_without_ray(code: ExitCode) -> NoReturn:
     console.file.flush()
     sys.stderr.flush()
     # Ray's own shutdown at exit would wait for an answer. Its processes end with this one.
-    os._exit(ExitCode.SERVICE_FAILED)
+    os._exit(code)
 
 
 def _near(file: Path) -> str:

@@ -1,6 +1,7 @@
 """How requests reach the service: through Ray Serve (the default), or directly on one machine."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from orchestrator.service.placement import ServicePlacement
@@ -50,6 +51,16 @@ def open_ingress(settings: Settings, catalog: Catalog, placement: ServicePlaceme
     return OpenIngress(settings.http.url)
 
 
+def close_after_failure(ingress: OpenIngress, *, owns_ray: bool) -> None:
+    """Take an ingress off a cluster that was joined, where it would stay. Our own Ray ends with this process.
+
+    Whatever fails here only follows from what is being raised.
+    """
+    for step in () if owns_ray else (ingress.withdraw, ingress.shut_down):
+        with suppress(Exception):
+            step()
+
+
 def _through_serve(settings: Settings, catalog: Catalog, placement: ServicePlacement, *, owns_ray: bool) -> OpenIngress:
     # Imported here: Serve takes a second to import, and a direct ingress does not need it.
     from ray import serve  # noqa: PLC0415 (see above)
@@ -58,7 +69,14 @@ def _through_serve(settings: Settings, catalog: Catalog, placement: ServicePlace
     from orchestrator.service.serve_instance import APP, owns_serve, serve_on  # noqa: PLC0415 (see above)
 
     is_ours = owns_ray or owns_serve()
-    url = serve_on(settings.http, application(settings, catalog, placement.replica_resources), owned=is_ours)
+    opened = OpenIngress(settings.http.url)
     if is_ours:
-        return OpenIngress(url, shut_down=serve.shutdown)
-    return OpenIngress(url, withdraw=lambda: serve.delete(APP, _blocking=True))
+        opened.shut_down = serve.shutdown
+    else:
+        opened.withdraw = lambda: serve.delete(APP, _blocking=True)
+    try:
+        serve_on(settings.http, application(settings, catalog, placement.replica_resources), owned=is_ours)
+    except BaseException:  # also of a signal
+        close_after_failure(opened, owns_ray=owns_ray)
+        raise
+    return opened

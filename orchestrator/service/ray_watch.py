@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import psutil
 import ray
 
+from orchestrator.service.child_processes import runs
 from orchestrator.settings import ClusterSettings
 
 _INTERVAL_S = 1.0
@@ -80,7 +81,7 @@ class RayWatch:
                 child.kill()
         # Until they are gone they may hold a port.
         until_s = time.monotonic() + _GONE_S
-        while any(_runs(child) for child in left) and time.monotonic() < until_s:
+        while any(runs(child) for child in left) and time.monotonic() < until_s:
             time.sleep(_LOOK_S)
 
     def _run(self) -> None:
@@ -88,13 +89,6 @@ class RayWatch:
             if not self.check():
                 self.on_death()
                 return
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _members(processes: Iterable[RayProcess]) -> Iterator[psutil.Process]:

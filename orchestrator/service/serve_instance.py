@@ -30,8 +30,8 @@ def owns_serve() -> bool:
     return True
 
 
-def serve_on(http: Http, application: Application, *, owned: bool) -> str:
-    """Deploy the application at an address with a port, and return its URL.
+def serve_on(http: Http, application: Application, *, owned: bool) -> None:
+    """Deploy the application at an address with a port.
 
     Raises:
         CannotStart: the port is taken on Ray's head, or Serve already listens at another address.
@@ -45,10 +45,8 @@ def serve_on(http: Http, application: Application, *, owned: bool) -> str:
         ) from error
     serve.run(application, name=APP, route_prefix="/")
     if not owned and not _answers(url):
-        serve.delete(APP)
         fix = "give the --host and --port at which it listens"
         raise CannotStart(f"Ray Serve already runs on this cluster, but not at {url}", "http", fix)
-    return url
 
 
 def _answers(url: str) -> bool:

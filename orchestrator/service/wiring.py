@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from orchestrator.gateway.ray_gateway import LEARNER, LIMITS, PLANNER, shard_nam
 from orchestrator.reload import Reloaded
 from orchestrator.service.addresses import refuse_taken, with_addresses
 from orchestrator.service.data_folder import make_folder
-from orchestrator.service.open_ingress import OpenIngress, open_ingress, shard_class
+from orchestrator.service.open_ingress import OpenIngress, close_after_failure, open_ingress, shard_class
 from orchestrator.service.placement import refuse_client_with_files, service_placement
 from orchestrator.service.planning import create_planner
 from orchestrator.service.ray_connection import connect
@@ -82,8 +83,13 @@ def _refuse_second_service() -> None:
         raise CannotStart("a Forerun service already runs on this cluster", "cluster.address", fix)
 
 
-def start(settings: Settings, catalog: Catalog) -> RunningService:
+def start(settings: Settings, catalog: Catalog, on_connected: Callable[[], None] = lambda: None) -> RunningService:
     """Start Ray (or join it), planner, learner, shards and ingress. Returns once tasks can be submitted.
+
+    Args:
+        settings: of the service.
+        catalog: the agents.
+        on_connected: called once this process is a driver of Ray.
 
     Raises:
         CannotStart: says what failed.
@@ -92,6 +98,7 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
     refuse_client_with_files(settings)
     settings = with_addresses(settings)
     owns_ray = connect(settings.cluster)
+    on_connected()
     if not owns_ray:
         _refuse_second_service()
     if settings.http.ingress is IngressMode.DIRECT and settings.reconciler.shards > 1:
@@ -106,10 +113,10 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
     starting = [shard.start.remote() for shard in shards]
     ingress = open_ingress(settings, catalog, placement, owns_ray=owns_ray)
     try:
-        resumed = sum(ray.get(starting))
-        ray.get(actors[0].under_way.remote())  # submissions are refused without a planner
-    except ray.exceptions.RayError as error:
-        raise _cannot_start_a_shard(error) from error
+        resumed = _under_way(starting, actors[0])
+    except BaseException:  # also of a signal
+        close_after_failure(ingress, owns_ray=owns_ray)
+        raise
     if resumed:
         _log.info("resuming %d unfinished tasks", resumed)
     return RunningService(
@@ -120,6 +127,16 @@ def start(settings: Settings, catalog: Catalog) -> RunningService:
         actors=actors,
         references=references,
     )
+
+
+def _under_way(starting: list[Any], planner: Any) -> int:
+    """Wait for the shards and the planner, without which submissions are refused; the number of resumed tasks."""
+    try:
+        resumed: int = sum(ray.get(starting))
+        ray.get(planner.under_way.remote())
+    except ray.exceptions.RayError as error:
+        raise _cannot_start_a_shard(error) from error
+    return resumed
 
 
 def _service_actors(settings: Settings, references: list[Any], strategy: Any) -> list[Any]:

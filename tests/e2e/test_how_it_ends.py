@@ -1,16 +1,58 @@
 """Ctrl-C ends the service cleanly, leaves no process behind, and loses no task."""
 
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from orchestrator.client.client import Client
 
-from .conftest import Service, alive, restart
+from .conftest import Service, alive, clean_environment, family, restart
 
 # Starts of Ray and Serve, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(400)
 _SLEEP = {"workflow": {"steps": [{"id": "a", "capability": "sleep", "inputs": {"seconds": 2}}]}}
+
+
+# Hang guards.
+_START_S, _END_S, _LOOK_S = 120, 60, 0.1
+
+
+def runs_ray(pids: set[int]) -> bool:
+    """Whether a raylet is among the processes."""
+    for pid in pids:
+        try:
+            program = Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0]
+        except OSError:
+            continue
+        if program.endswith(b"/raylet"):
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("ingress", "asked"), [("direct", signal.SIGINT), ("direct", signal.SIGTERM), ("serve", signal.SIGTERM)]
+)
+def test_a_signal_while_the_service_starts_ends_it_and_leaves_no_process(tmp_path: Path, ingress, asked):
+    """It would otherwise be heard once the service is ready, which takes 20 s and more on a busy machine."""
+    command = [sys.executable, "-m", "orchestrator.cli", "up", "--port", "0", "--num-cpus", "1", "--ingress", ingress]
+    command += ["--data-dir", str(tmp_path)]
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, stdout=subprocess.PIPE, text=True, env=clean_environment(), start_new_session=True
+    ) as process:
+        until = time.monotonic() + _START_S
+        while not runs_ray(started := family(process.pid)) and time.monotonic() < until:
+            time.sleep(_LOOK_S)
+
+        process.send_signal(asked)
+        told, _ = process.communicate(timeout=_END_S)
+
+    assert process.returncode == 130, told
+    assert told == "Forerun has stopped before it was ready.\n"
+    assert alive(started) == set()
 
 
 def interrupted(service: Service) -> tuple[str, dict[str, str]]:

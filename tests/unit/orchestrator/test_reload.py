@@ -196,7 +196,7 @@ def test_a_catalog_that_cannot_be_read_anew_is_refused_with_its_reason(catalog, 
 
 def test_sighup_asks_for_a_reload_and_not_for_shutdown():
     wanted = threading.Event()
-    with shutdown_signals(wanted) as (requested, _install):
+    with shutdown_signals(wanted) as signals:
         os.kill(os.getpid(), signal.SIGHUP)
         assert wanted.wait(5)
-        assert not requested.is_set()
+        assert not signals.requested.is_set()

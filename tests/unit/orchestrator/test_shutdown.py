@@ -2,24 +2,30 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
+from contextlib import nullcontext, suppress
 from types import ModuleType
 
 import pytest
+from typer.testing import CliRunner
 
-from orchestrator.cli import main
+from orchestrator.cli import main, up
+from orchestrator.cli.app import app
 from orchestrator.cli.exit_codes import ExitCode
 from orchestrator.cli.shutdown import shutdown_signals, stopped_within
+from orchestrator.errors import CannotStart
 
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_requests_shutdown_and_a_second_one_interrupts(asked):
     before = signal.getsignal(asked)
 
-    with shutdown_signals() as (requested, _install):
+    with shutdown_signals() as signals:
+        signals.service_runs()
         os.kill(os.getpid(), asked)
-        assert requested.wait(5)
+        assert signals.requested.wait(5)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(asked)
 
@@ -27,11 +33,100 @@ def test_a_signal_requests_shutdown_and_a_second_one_interrupts(asked):
 
 
 def test_handlers_of_others_can_be_replaced_again():
-    with shutdown_signals() as (requested, install):
+    with shutdown_signals() as signals:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        install()
+        signals.service_runs()
         os.kill(os.getpid(), signal.SIGTERM)
-        assert requested.wait(5)
+        assert signals.requested.wait(5)
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_interrupts_what_starts_the_service(asked):
+    with shutdown_signals() as signals:
+        signal.signal(asked, signal.SIG_IGN)  # as Ray replaces handlers when it connects
+        signals.install()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(asked)
+        assert signals.requested.is_set()
+
+
+@pytest.fixture
+def told_to_exit(monkeypatch):
+    """The exit codes of `os._exit`, which ends the command here as it ends the process."""
+    codes: list[int] = []
+
+    def leave(code):
+        codes.append(code)
+        raise SystemExit(code)
+
+    monkeypatch.setattr(up.os, "_exit", leave)
+    # They would change the console and the log of all tests.
+    monkeypatch.setattr(up, "own_terminal", nullcontext)
+    monkeypatch.setattr(up, "_installed_log", lambda *_: None)
+    return codes
+
+
+def interrupted_by_signal(*_, **__):
+    signal.raise_signal(signal.SIGINT)
+
+
+def interrupted_by_the_handler_of_ray(*_, **__):
+    raise SystemExit(signal.SIGTERM)
+
+
+def interrupted_inside_of_ray(*_, **__):
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    raise RuntimeError("the raylet did not answer")
+
+
+@pytest.mark.parametrize("start", [interrupted_by_signal, interrupted_by_the_handler_of_ray, interrupted_inside_of_ray])
+def test_a_service_that_is_interrupted_while_it_starts_ends_its_processes_and_exits_with_130(
+    monkeypatch, tmp_path, told_to_exit, start
+):
+    ended = []
+    monkeypatch.setattr("orchestrator.service.wiring.start", start)
+    monkeypatch.setattr(up, "end_children", lambda: ended.append(True))
+
+    result = CliRunner().invoke(app, ["up", "--data-dir", str(tmp_path), "--port", "0"])
+
+    assert told_to_exit == [ExitCode.INTERRUPTED]
+    assert ended == [True]
+    assert "stopped before it was ready" in result.stdout
+
+
+def test_a_service_that_cannot_start_says_why_and_is_not_called_interrupted(monkeypatch, tmp_path, told_to_exit):
+    def fails(*_, **__):
+        raise CannotStart("no disk", "data_dir", "buy one")
+
+    monkeypatch.setattr("orchestrator.service.wiring.start", fails)
+
+    result = CliRunner().invoke(app, ["up", "--data-dir", str(tmp_path), "--port", "0"])
+
+    assert (result.exit_code, told_to_exit) == (ExitCode.SERVICE_FAILED, [])
+    assert "no disk" in result.stderr
+
+
+_FAMILY = """
+import subprocess, sys
+import psutil
+from orchestrator.service.child_processes import end_children
+waits = [sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()"]
+starts = [sys.executable, "-c", f"import subprocess; subprocess.run({waits!r})"]
+with subprocess.Popen(starts, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    child.stdout.readline()  # the grandchild runs
+    family = psutil.Process().children(recursive=True)
+    end_children()
+    print(len(family), [one.pid for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE])
+"""
+
+
+def test_processes_below_this_one_are_ended_at_any_depth():
+    """In a process of its own, since those of other tests may be below this one."""
+    command = [sys.executable, "-c", _FAMILY]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603 - our own
+
+    assert done.stdout.split() == ["2", "[]"]
 
 
 def test_a_stop_that_hangs_times_out():
