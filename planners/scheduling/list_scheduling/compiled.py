@@ -84,7 +84,10 @@ class CompiledPasses:
         return int(ended) if ended >= 0 else self._schedule(memory, cutoff.value)
 
     def replay(
-        self, order: Sequence[int] | NDArray[np.int64], mode: Sequence[int], node: Sequence[int] | None
+        self,
+        order: Sequence[int] | NDArray[np.int64],
+        mode: Sequence[int] | NDArray[np.int64],
+        node: Sequence[int] | NDArray[np.int64] | None,
     ) -> Schedule:
         """The schedule of `replay`."""
         memory = self._workspace.fresh()

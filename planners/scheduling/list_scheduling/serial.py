@@ -86,8 +86,8 @@ def serial_schedule(
 def replay(
     problem: Problem,
     order: Sequence[int] | NDArray[np.int64],
-    mode: Sequence[int],
-    node: Sequence[int] | None = None,
+    mode: Sequence[int] | NDArray[np.int64],
+    node: Sequence[int] | NDArray[np.int64] | None = None,
 ) -> Schedule:
     """Place every step in the given mode, on the given node or (-1 or no nodes given) on the first free one.
 

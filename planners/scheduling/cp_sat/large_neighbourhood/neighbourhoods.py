@@ -8,7 +8,8 @@ from planners.scheduling.list_scheduling.schedule import Schedule
 from planners.scheduling.list_scheduling.serial import replay
 from planners.scheduling.problem.problem import Problem
 
-_ANY_NODE = -1
+# The node of a step that may be placed on any of its group.
+ANY_NODE = -1
 _BY_TIME = 0.5
 
 
@@ -17,7 +18,7 @@ def destroy(problem: Problem, known: Schedule, rng: Random, count: int) -> list[
 
     Attempts in flight are never chosen.
     """
-    kept = _kept_steps(problem, known)
+    kept = kept_steps(problem, known)
     candidates = [step for step in range(len(problem.steps)) if step not in kept]
     if not candidates:
         return []
@@ -36,13 +37,13 @@ def repair(
     """The whole schedule with these modes and starts of the destroyed steps, all steps as early as possible."""
     modes, starts, nodes = list(known.mode), list(known.start), list(known.node)
     for step, index, at in zip(destroyed, mode, start, strict=True):
-        modes[step], starts[step], nodes[step] = index, at, _ANY_NODE
+        modes[step], starts[step], nodes[step] = index, at, ANY_NODE
     order = order_by_priority(problem, [-at for at in starts])
     schedules = (replay(problem, order, modes, on_nodes) for on_nodes in (nodes, None))
     return min(schedules, key=lambda schedule: schedule.value)
 
 
-def _kept_steps(problem: Problem, known: Schedule) -> frozenset[int]:
+def kept_steps(problem: Problem, known: Schedule) -> frozenset[int]:
     """Steps that continue attempts in flight, and the steps that these attempts require."""
     modes = [(step, problem.modes[step][index]) for step, index in enumerate(known.mode)]
     running = {step for step, mode in modes if mode.in_flight}

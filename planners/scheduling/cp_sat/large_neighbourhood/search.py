@@ -1,9 +1,9 @@
-"""Improve schedules of workflows too large to solve whole: varied list schedules first, then repaired parts.
+"""Improve schedules of workflows too large to solve whole: varied list schedules, then repaired parts, then moves.
 
 Large neighbourhood search (Shaw 1998, doi:10.1007/3-540-49481-2_30) repeatedly destroys a part of the schedule (steps
 around one time, or connected steps) and repairs it with CP-SAT while the rest stays. The result is replayed as a whole,
-justified, and kept if it is not worse. The budget is counted in deterministic work, so equal requests have equal
-results.
+justified, and kept if it is not worse. Then local search changes single steps. The budget is counted in deterministic
+work, so equal requests have equal results.
 """
 
 from random import Random
@@ -13,6 +13,7 @@ from ortools.sat.python import cp_model
 
 from planners.scheduling.cp_sat.incumbent import Incumbent
 from planners.scheduling.cp_sat.integer_objective import IntegerObjective
+from planners.scheduling.cp_sat.large_neighbourhood.local_search import local_search
 from planners.scheduling.cp_sat.large_neighbourhood.neighbourhoods import destroy, repair
 from planners.scheduling.cp_sat.large_neighbourhood.subproblem import Subproblem
 from planners.scheduling.cp_sat.search_budget import SECONDS_PER_UNIT, SearchBudget
@@ -25,27 +26,32 @@ from planners.scheduling.list_scheduling.schedule import Schedule, satisfies_lim
 _DESTROYED = 30
 # Deterministic time and conflicts of one repair.
 _REPAIR_UNITS, _REPAIR_CONFLICTS = 0.01, 150
-# The share of the time limit to spend, and the share of that for varied list schedules; the rest of planning takes time
-# too.
-_SPENT, _VARIED = 0.8, 0.5
+# The share of the time limit to spend; the rest of planning takes time too.
+_SPENT = 0.8
 # Seconds on an idle core that the model of a subproblem takes.
 _MODEL_S = 0.02
 
 
 class StepTimes(NamedTuple):
-    """Seconds on an idle core that a step takes: before the search starts, in a list schedule, and in all replays.
+    """Seconds on an idle core that a step takes, and shares of the time.
 
-    ``budget``: how many times as long list schedules take that have to keep to one.
+    ``initial_s``: before the search starts; ``listed_s``: in a list schedule, ``budget`` times as long if that has to
+    keep to one; ``moved_s``: in a move; ``replayed_s``: in all replays of a repair. ``varied``: the share of varied
+    list schedules; ``moved``: the share of moves in the rest.
     """
 
     initial_s: float
     listed_s: float
-    replayed_s: float
     budget: float
+    moved_s: float
+    replayed_s: float
+    varied: float
+    moved: float
 
 
-_PYTHON = StepTimes(1e-3, 4e-5, 6e-5, 1.0)
-_COMPILED = StepTimes(5e-4, 1e-6, 3e-6, 2.5)
+# In Python a move takes as long as a repair, and gains less.
+_PYTHON = StepTimes(1e-3, 4e-5, 1.0, 6e-5, 6e-5, varied=0.5, moved=0.0)
+_COMPILED = StepTimes(5e-4, 5e-7, 2.0, 2e-7, 3e-6, varied=0.3, moved=0.65)
 
 
 def improve(incumbent: Incumbent, objective: IntegerObjective, budget: SearchBudget, seed: int) -> None:
@@ -58,7 +64,7 @@ def improve(incumbent: Incumbent, objective: IntegerObjective, budget: SearchBud
     times = _PYTHON if compiled_passes(problem) is None else _COMPILED
     left_s = max(0.0, _SPENT * budget.time_limit_s - times.initial_s * count)
     round_s = times.listed_s * count * (1.0 if problem.budget_usd is None else times.budget)
-    rounds = int(_VARIED * left_s / round_s)
+    rounds = int(times.varied * left_s / round_s)
     for schedule in randomized_heft(problem, known, rounds, seed):
         incumbent.consider(schedule, report=True)
         if budget.exhausted or incumbent.proven_optimal:
@@ -66,7 +72,19 @@ def improve(incumbent: Incumbent, objective: IntegerObjective, budget: SearchBud
     left_s -= rounds * round_s
     if incumbent.best is not None:
         repairs = _Repairs(incumbent, incumbent.best, objective, budget, Random(seed))
-        repairs.run(left_s, _MODEL_S + times.replayed_s * count)
+        repairs.run((1 - times.moved) * left_s, _MODEL_S + times.replayed_s * count)
+        _move(incumbent, int(times.moved * left_s / (times.moved_s * count)), budget, seed)
+
+
+def _move(incumbent: Incumbent, moves: int, budget: SearchBudget, seed: int) -> None:
+    """Try so many moves. Only the last schedule is reported: hundreds of moves improve it a little."""
+    known = incumbent.best
+    assert known is not None, "moves start from a schedule"
+    best = known
+    for best in local_search(incumbent.problem, known, moves, Random(seed)):
+        if budget.exhausted or best.value <= incumbent.bound:
+            break
+    incumbent.consider(best, report=True)
 
 
 class _Repairs:

@@ -13,6 +13,7 @@ from planners.agents import AgentSpec, Catalog, Price, Provider
 from planners.cluster import ClusterNode, ClusterSnapshot, Reservation
 from planners.requests import InFlight, PlanRequest
 from planners.resources import Resources
+from planners.scheduling.cp_sat.large_neighbourhood.local_search import local_search
 from planners.scheduling.kernel import compilation, memory, passes
 from planners.scheduling.kernel.compilation import LOADER, KernelLoader, loaded
 from planners.scheduling.kernel.compilation import compiled as compiled_in
@@ -124,12 +125,14 @@ def everything(problem, seed):
         for step, (mode, _) in enumerate(preferences)
     ]
     tied = break_ties(problem, plain, preferences)
+    *_, moved = plain, *local_search(problem, plain, 5, draw)
     return (
         plain,
         best,
         varied,
         order,
         tied,
+        moved,
         break_ties(problem, best),
         justified(problem, varied),
         fast_schedule(problem),
