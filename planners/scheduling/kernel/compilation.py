@@ -127,7 +127,7 @@ def _compile_module(name: str, twins: dict[FunctionType, Any], compile_function:
     copy = ModuleType(f"{original.__name__}_compiled")
     # The code that is read from the folder looks its module up by this name.
     sys.modules[copy.__name__] = copy
-    source = _UnsignedIndices().visit(ast.parse(Path(original.__file__).read_text()))
+    source = _UnsignedIndices().visit(ast.parse(Path(original.__file__).read_bytes()))
     code = compile(ast.fix_missing_locations(source), original.__file__, "exec")
     vars(copy).update({"__file__": original.__file__, _UNSIGNED: np.uintp})
     exec(code, vars(copy))  # noqa: S102 -- of this package
@@ -152,13 +152,10 @@ class _UnsignedIndices(ast.NodeTransformer):
 
 
 def _digest() -> str:
-    """Of everything that the machine code depends on and numba does not check."""
-    digest = sha256(repr(_OPTIONS).encode())
-    for name in (*_MODULES, "example", "compilation"):
-        spec = find_spec(f"{_PACKAGE}.{name}")
-        assert spec is not None
-        assert spec.origin is not None
-        digest.update(Path(spec.origin).read_bytes())
+    """Of all that the machine code depends on: numba does not look at the modules that say where arrays begin."""
+    digest = sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

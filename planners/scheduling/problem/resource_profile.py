@@ -114,3 +114,7 @@ class ResourceProfile:
             free.insert(last, free[last - 1])
         for i in range(first, last):
             free[i] -= demand
+        # A call mostly starts when a like one ends: the moment is no boundary then.
+        for at in (last, first):
+            if at and free[at - 1] == free[at]:
+                del times[at], free[at]

@@ -294,6 +294,19 @@ def test_the_kernel_is_loaded_once_when_it_is_allowed_and_wanted(tmp_path, monke
     assert asked == [tmp_path]
 
 
+def test_machine_code_is_made_anew_when_any_module_of_the_kernel_changes(monkeypatch):
+    """Where arrays begin is written into it."""
+    package = Path(compilation.__file__).parent
+    sources = {path.name: path.read_bytes() for path in package.glob("*.py")}
+    monkeypatch.setattr(Path, "read_bytes", lambda path: sources[path.name])
+    before = compilation._digest()
+    for name, source in tuple(sources.items()):
+        sources[name] = source + b"\n"
+        assert compilation._digest() != before, name
+        sources[name] = source
+    assert compilation._digest() == before
+
+
 def test_without_numba_nothing_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(compilation, "find_spec", lambda _name: None)
     loader = KernelLoader()

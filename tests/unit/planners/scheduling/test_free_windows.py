@@ -76,6 +76,23 @@ def test_a_start_by_a_moment_is_the_earliest_one_if_that_is_not_later(seed):
         assert profile.fits(ready, ready + slack, duration, demand) == expected
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_free_is_the_capacity_less_what_is_held_in_as_few_pieces_as_can_be(seed):
+    draw, (profile,), held = Random(seed), nodes(1), []
+    for _ in range(60):
+        if held and draw.random() < 0.3:
+            start, end, demand = held.pop(draw.randrange(len(held)))
+            profile.reserve(start, end, -demand)
+        else:
+            duration, demand = draw.randrange(1, 9), draw.randrange(1, 5)
+            start = profile.earliest(draw.randrange(50), duration, demand)
+            profile.reserve(start, start + duration, demand)
+            held.append((start, start + duration, demand))
+        expected = [CAPACITY - sum(d for start, end, d in held if start <= at < end) for at in range(1000)]
+        changes = [at for at in range(1000) if at == 0 or expected[at] != expected[at - 1]]
+        assert (profile.times, profile.free) == (changes, [expected[at] for at in changes])
+
+
 def test_of_nodes_that_are_free_the_first_one_is_chosen():
     assert FreeWindows(2, nodes(3)).first(7, 100) == (7, 0)
 
