@@ -4,12 +4,14 @@ With a statement for each row, client and server take longer to handle a row tha
 wait for the result of each statement, and meanwhile another thread may hold the interpreter for milliseconds.
 """
 
+import selectors
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError, OperationalError
 
 from reconciler.journal.entries import Entry, rows_by_table
 from reconciler.journal.ownership import Ownership
@@ -57,7 +59,7 @@ class ArrayTransactions:
                 _write(connection, entries, again=self.in_doubt)
                 connection.commit()
                 committed = True
-        except BaseException:
+        except BaseException as error:
             # The connection may have been lost after the server had committed. SQLAlchemy has closed it then.
             lost = connection.invalidated or bool(getattr(driver, "closed", True))
             self.in_doubt |= sent and lost
@@ -65,6 +67,8 @@ class ArrayTransactions:
             connection.invalidate()
             self.close()
             if not committed:  # else the connection was lost while the driver ended the pipeline
+                if (wrong := _wrong_rows(error)) is not None:
+                    raise wrong from error
                 raise
         self.in_doubt = False
 
@@ -84,6 +88,17 @@ class ArrayTransactions:
         return self._connection
 
 
+def _wrong_rows(error: BaseException) -> DataError | None:
+    """The error if the same rows would be refused again: one is larger than the server takes (SQLSTATE class 54).
+
+    The driver calls that operational, like what says that the server is away.
+    """
+    if not isinstance(error, OperationalError) or error.orig is None:
+        return None
+    is_too_large = str(getattr(error.orig, "sqlstate", None)).startswith("54")
+    return DataError(error.statement, None, error.orig) if is_too_large else None
+
+
 @contextmanager
 def _pipeline(connection: Connection) -> Iterator[None]:
     """Statements are sent without waiting for results, up to the commit, which raises the first error."""
@@ -93,8 +108,37 @@ def _pipeline(connection: Connection) -> Iterator[None]:
             yield
         except BaseException:
             with suppress(Exception):  # those of the statements after the one that failed
+                _send_all(connection)
                 pipeline.sync()
             raise
+
+
+def _send_all(connection: Connection) -> None:
+    """Send what libpq still holds of the statements.
+
+    It sends no more at a time than the socket takes. psycopg (3.3) does not look whether anything is left when it waits
+    for the results of a pipeline: beyond some hundred kilobytes, it and the server would wait for each other for ever.
+
+    Raises:
+        OperationalError: the connection is lost.
+    """
+    driver: Any = connection.connection.driver_connection
+    dbapi: Any = connection.dialect.loaded_dbapi
+    try:
+        _flush(driver.pgconn)
+    except dbapi.OperationalError as error:  # SQLAlchemy has not seen it
+        raise OperationalError("sending rows", None, error) from error
+
+
+def _flush(pgconn: Any) -> None:
+    if not pgconn.flush():
+        return
+    with selectors.DefaultSelector() as ready:
+        ready.register(pgconn.socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
+        while pgconn.flush():
+            ((_, events),) = ready.select()
+            if events & selectors.EVENT_READ:  # the server may stop reading until its results are taken
+                pgconn.consume_input()
 
 
 def _are_there(connection: Connection, entries: Sequence[Entry]) -> bool:
@@ -116,6 +160,7 @@ def _write(connection: Connection, entries: Sequence[Entry], *, again: bool) -> 
         _execute(connection, prepared_arrays(statement, connection.dialect), rows)
     for statement, rows in changes_of(connection, entries):
         _execute(connection, prepared_arrays(statement, connection.dialect), rows)
+    _send_all(connection)
 
 
 def _execute(connection: Connection, statement: PreparedArrays, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -126,3 +171,4 @@ def _execute(connection: Connection, statement: PreparedArrays, rows: Sequence[M
         _execute(connection, statement, rows[half:])
     else:
         connection.exec_driver_sql(statement.text, arrays)
+        _send_all(connection)  # each by itself: libpq moves all that is left with each part that it sends

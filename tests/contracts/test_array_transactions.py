@@ -1,6 +1,9 @@
 """What PostgreSQL gets of a transaction: a statement for each table, however many rows there are."""
 
+import random
+import string
 from functools import partialmethod
+from types import SimpleNamespace
 
 import pytest
 from journal_entries import admission, end, event_row, rows, staged
@@ -17,6 +20,7 @@ from reconciler.journal.writer import GroupWriter
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
+TOO_LARGE_FOR_AN_INDEX = "".join(random.Random(0).choices(string.ascii_letters, k=10_000))
 ODD_TEXTS = ['{"a": "b\\"c"}', "NULL", "null", "{}", "", "\\", "'", "ü 漢字", "%(task)s %s", "\n"]
 
 
@@ -106,13 +110,54 @@ def test_large_rows_are_sent_in_several_statements(engine, transactions, monkeyp
     assert rows(engine, EVENTS.c.seq) == [(seq,) for seq in range(9)]
 
 
+@pytest.mark.timeout(60)  # client and server waited for each other
+@pytest.mark.parametrize(("count", "characters"), [(1, 5_000_000), (40, 200_000), (2_000, 4_000)])
+def test_a_transaction_that_is_larger_than_the_buffers_of_a_socket_is_written(engine, transactions, count, characters):
+    given = [event_row("t", seq, "x" * characters) for seq in range(count)]
+
+    write(transactions, Entry({EVENTS: given}, statements.beat(1, 2.0)))
+
+    assert rows(engine, func.count(EVENTS.c.seq), func.sum(func.length(EVENTS.c.data))) == [(count, count * characters)]
+
+
+@pytest.mark.timeout(60)
+def test_a_large_transaction_that_is_refused_while_it_is_sent_leaves_nothing(engine, transactions):
+    write(transactions, Entry({EVENTS: [event_row("t", 1)]}))
+    large = [event_row("u", seq, "x" * 3_000_000) for seq in range(8)]
+
+    with pytest.raises(IntegrityError):
+        write(transactions, Entry({EVENTS: [event_row("t", 1), *large]}))
+
+    assert rows(engine, EVENTS.c.task) == [("t",)]
+    write(transactions, Entry({EVENTS: large}))
+    assert rows(engine, func.count(EVENTS.c.seq)) == [(9,)]
+
+
+def test_a_connection_that_is_lost_while_rows_are_sent_is_a_matter_of_the_database(transactions, monkeypatch):
+    """The writer then tries again, and does not take the rows for wrong."""
+    connection = transactions._connected()
+
+    def fails():
+        raise connection.dialect.loaded_dbapi.OperationalError("flushing failed: server closed the connection")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(connection.connection.driver_connection, "pgconn", SimpleNamespace(flush=fails))
+        with pytest.raises(OperationalError):
+            array_transactions._send_all(connection)
+
+
 @pytest.mark.parametrize(
     ("wrong", "error"),
-    [(event_row("t", 1), IntegrityError), (event_row("t", 2, data="\x00"), DataError)],
-    ids=["known", "not text"],
+    [
+        (event_row("t", 1), IntegrityError),
+        (event_row("t", 2, data="\x00"), DataError),
+        (event_row(TOO_LARGE_FOR_AN_INDEX, 2), DataError),
+    ],
+    ids=["known", "not text", "too large"],
 )
 def test_a_refused_transaction_says_why_and_leaves_nothing(engine, transactions, wrong, error):
-    """The results of the statements after the refused one say only that the transaction was aborted.
+    """The results of the statements after the refused one say only that the transaction was aborted. What is larger
+    than the server takes will not be taken later: its error is none that the writer tries again.
 
     They are so many that the refusal comes back while others are still being sent.
     """
