@@ -1,5 +1,5 @@
 """`forerun doctor`: check everything that the service needs, and say what to do."""
-# ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
+# ruff: noqa: FBT002, PLR0913, PLR0917 - a command's parameters are the options people type, flags among them
 
 import itertools
 import time
@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from orchestrator.agent_files import load_agents
 from orchestrator.cli.exit_codes import ExitCode, reported
-from orchestrator.cli.options import DEFAULT_URL, AsJson, DataDir, SettingsFile, Url
+from orchestrator.cli.options import DEFAULT_URL, AsJson, DataDir, SettingsFile, Url, only_given
 from orchestrator.cli.output import console, print_json
 from orchestrator.config import load_settings
 from orchestrator.settings import Settings
@@ -28,14 +28,20 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 def doctor(
     url: Url = DEFAULT_URL,
     catalog: Annotated[Path | None, typer.Option(help="Catalog to check; default: that of the settings.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the service.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address that the service listens on.")] = None,
+    address: Annotated[str | None, typer.Option(help="Ray cluster that the service joins.")] = None,
     data_dir: DataDir = None,
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Check installation, Ray, journal, LLM, catalog, clock, disk and a running service. Exit code 1: an error."""
-    given = {"data_dir": data_dir, "catalog": catalog}
-    settings = load_settings(settings_file, {name: value for name, value in given.items() if value is not None})
-    findings = list(_findings(settings, url))
+    given = only_given(
+        http={"port": port, "host": host}, cluster={"address": address}, data_dir=data_dir, catalog=catalog
+    )
+    settings = load_settings(settings_file, given)
+    # The service of these settings, unless another one is named.
+    findings = list(_findings(settings, settings.http.url if url == DEFAULT_URL and settings.http.port else url))
     if as_json:
         print_json({"findings": [finding.model_dump(mode="json") for finding in findings]})
     else:

@@ -1,7 +1,7 @@
 """Arguments and options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,4 +20,14 @@ SettingsFile = Annotated[
     Path | None, typer.Option("--settings", envvar="FORERUN_SETTINGS", help="YAML file of settings.")
 ]
 
-__all__ = ["DEFAULT_URL", "AsJson", "DataDir", "Key", "SettingsFile", "TaskFile", "TaskIdArgument", "Url"]
+__all__ = ["DEFAULT_URL", "AsJson", "DataDir", "Key", "SettingsFile", "TaskFile", "TaskIdArgument", "Url", "only_given"]
+
+
+def only_given(**flags: Any) -> dict[str, Any]:
+    """The flags that were given. The other settings come from the environment and the file."""
+    given: dict[str, Any] = {}
+    for name, value in flags.items():
+        inner = only_given(**value) if isinstance(value, dict) else value
+        if inner is not None and inner != {}:
+            given[name] = inner
+    return given

@@ -8,13 +8,13 @@ import threading
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
 from orchestrator.agent_files import load_agents
 from orchestrator.cli.exit_codes import ExitCode, report, reported
-from orchestrator.cli.options import AsJson, DataDir, SettingsFile
+from orchestrator.cli.options import AsJson, DataDir, SettingsFile, only_given
 from orchestrator.cli.output import console, print_json
 from orchestrator.cli.reload import summary
 from orchestrator.cli.shutdown import ShutdownSignals, StartInterrupted, shutdown_signals, stopped_within
@@ -73,7 +73,7 @@ def up(
     """Start the service and run it until Ctrl-C or SIGTERM."""
     settings = load_settings(
         settings_file,
-        _only_given(
+        only_given(
             http={"host": host, "port": port, "ingress": ingress},
             cluster={"address": address, "num_cpus": num_cpus, "num_gpus": num_gpus},
             reconciler={"shards": shards},
@@ -208,16 +208,6 @@ def _exit_without_ray(code: ExitCode) -> NoReturn:
 def _near(file: Path) -> str:
     """A path as short as people write it."""
     return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
-
-
-def _only_given(**flags: Any) -> dict[str, Any]:
-    """The flags that were given. The other settings come from the environment and the file."""
-    given: dict[str, Any] = {}
-    for name, value in flags.items():
-        inner = _only_given(**value) if isinstance(value, dict) else value
-        if inner is not None and inner != {}:
-            given[name] = inner
-    return given
 
 
 def _print_ready(running: "RunningService", settings: Settings, agents: Catalog, *, as_json: bool) -> None:

@@ -2,6 +2,8 @@
 
 import logging
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -10,6 +12,8 @@ from starlette.exceptions import HTTPException
 from orchestrator.errors import InvalidRequest
 from orchestrator.problems import MEDIA_TYPE, ProblemDetails, describe, plain
 from planners.errors import ForerunError, InvalidTask
+from planners.validation.suggestions import shown
+from planners.validation.wording import told
 from reconciler.log_context import log_place
 
 _log = logging.getLogger(__name__)
@@ -46,13 +50,15 @@ async def _forerun_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError), "registered for this class only"
-    flaws = [
-        InvalidTask(
-            detail["msg"], ".".join(map(str, detail["loc"])), "/docs lists the allowed values of this parameter"
-        )
-        for detail in error.errors()
-    ]
-    return reply(describe(InvalidRequest(flaws), request.url.path))
+    return reply(describe(InvalidRequest(list(map(_parameter_flaw, error.errors()))), request.url.path))
+
+
+def _parameter_flaw(detail: Mapping[str, Any]) -> InvalidTask:
+    """What is wrong with a parameter of the URL or a header, all of which arrive as texts."""
+    words = told(detail)
+    is_unread = str(detail["type"]).endswith("_parsing")
+    message = f"'{shown(str(detail['input']))}' cannot be read" if is_unread else words.message
+    return InvalidTask(message, ".".join(map(str, detail["loc"])), words.fix)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

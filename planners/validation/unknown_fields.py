@@ -14,6 +14,7 @@ _OTHER_WORDS = {
     **dict.fromkeys(("with", "args", "arguments", "params", "parameters"), "inputs"),
     **dict.fromkeys(("retries", "attempts", "max_attempts", "max_retries"), "retry"),
 }
+_OF_CATALOGS = frozenset({"agents", "providers", "workflows", "mcp_servers", "a2a_agents"})
 _CONDITIONS = frozenset({"when", "if", "condition"})
 
 
@@ -28,6 +29,8 @@ def fix_of_unknown(loc: Location, model: type[BaseModel]) -> str:
             return "put the node into a case of a route"
         if name == "fallback":
             return "put the node into a try, and the fallback beside it"
+    if not around and name in _OF_CATALOGS and "workflow" in known:
+        return "give the file of a task; this belongs into a catalog (--catalog)"
     if (part := next((part for part in _PARTS if not around and name in names_at((part,), model)), None)) is not None:
         return f"write it inside {part}"
     if tuple(around) in {(part,) for part in _PARTS} and name in names_at((), model):

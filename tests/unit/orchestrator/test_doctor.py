@@ -214,3 +214,12 @@ def test_a_broken_catalog_is_an_error_with_its_line_and_fix(forerun, tmp_path):
     assert result.exit_code == 1
     assert "error   catalog" in result.stdout
     assert "fix:" in result.stdout
+
+
+def test_the_options_of_the_service_say_what_is_checked(forerun):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = forerun("--host", "127.0.0.1", "--port", str(port), "--json")
+
+    found = {finding["check"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert found["port"]["message"].startswith(f"127.0.0.1:{port}: ")

@@ -211,3 +211,19 @@ async def test_a_body_of_bytes_is_refused_with_the_fix(http):
     problem = await refused(http, 400, await http.post("/v1/tasks", content=b"\xff\xfe", headers=JSON))
 
     assert problem["fix"]
+
+
+@pytest.mark.parametrize(
+    ("query", "detail", "fix"),
+    [
+        ("limit=0", "0 is less than 1", "give at least 1"),
+        ("limit=ten", "'ten' cannot be read", "write a whole number"),
+        ("status=done", "'done' is none of 'planning'", "there are cancelled, failed"),
+        ("status=runing", "'runing' is none of 'planning'", "did you mean 'running'?"),
+    ],
+)
+async def test_a_wrong_parameter_is_told_in_the_words_of_tasks(http, query, detail, fix):
+    problem = await refused(http, 422, await http.get(f"/v1/tasks?{query}"))
+
+    assert detail in problem["detail"]
+    assert problem["fix"].startswith(fix)

@@ -276,6 +276,7 @@ def test_a_field_names_nodes_by_their_ids_where_they_have_one_of_their_own(nodes
     ("document", "field", "told", "fix"),
     [
         ({"steps": [a()]}, "steps", "unknown field", "write it inside workflow"),
+        ({"goal": "x", "agents": []}, "agents", "unknown field", "give the file of a task"),
         ({"goal": "x", "mode": "wait"}, "mode", "unknown field", "write it inside planning"),
         ({"workflow": {"steps": [a()], "inputs": {}}}, "workflow.inputs", "unknown field", "write it beside workflow"),
         (
