@@ -44,6 +44,9 @@ _BOUND_TOLERANCE = 5e-3
 _TARGETS, _SHORTER = (1.0, 0.6, 0.36), 0.95
 # Random passes where the kernel makes them, which costs little.
 _VARIED = 8
+# As many again follow while the last ones gained 1 %, if all of them place at most so many steps: of 1,000 steps, the
+# first ones take what time there is.
+_WORTHWHILE, _PLACED = 0.99, 15_000
 # The share of random passes that divide the budget among the steps.
 _SPREAD_PROBABILITY = 0.5
 # Workflows with more steps have other passes where dollars count and nothing is limited.
@@ -167,10 +170,14 @@ class _IteratedHeft:
     def vary(self) -> None:
         """Random passes, and a justification if they leave something to gain."""
         rng = np.random.default_rng(0)
-        for _ in range(_VARIED):
-            if self.meets_bound:
-                return
-            self.randomized_pass(rng)
+        for _ in range(max(1, _PLACED // (_VARIED * len(self._problem.steps)))):
+            before = self.best.value
+            for _ in range(_VARIED):
+                if self.meets_bound:
+                    return
+                self.randomized_pass(rng)
+            if self.best.value > _WORTHWHILE * before:
+                break
         self._update(justified(self._problem, self.best))
 
     def run_from_forecast(self) -> None:

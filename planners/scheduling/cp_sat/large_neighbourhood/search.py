@@ -51,7 +51,7 @@ class StepTimes(NamedTuple):
 
 # In Python a move takes as long as a repair, and gains less.
 _PYTHON = StepTimes(1e-3, 4e-5, 1.0, 6e-5, 6e-5, varied=0.5, moved=0.0)
-_COMPILED = StepTimes(5e-4, 5e-7, 2.0, 2e-7, 3e-6, varied=0.3, moved=0.65)
+_COMPILED = StepTimes(5e-4, 5e-7, 2.0, 1.5e-7, 3e-6, varied=0.3, moved=0.65)
 
 
 def improve(incumbent: Incumbent, objective: IntegerObjective, budget: SearchBudget, seed: int) -> None:
