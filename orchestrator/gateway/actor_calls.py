@@ -40,7 +40,7 @@ class ActorCalls:
         """
         if (here := self._local.get(actor)) is not None:
             return await _within_here(getattr(here, method)(*arguments), title, timeout_s)
-        with self._told(actor, title, timeout_s):
+        with self._errors_translated(actor, title, timeout_s):
             return await _within(getattr(self._handle(actor, title), method).remote(*arguments), timeout_s)
 
     async def change(self, actor: str, title: str, method: str, *arguments: Any, timeout_s: float = TIMEOUT_S) -> Any:
@@ -50,13 +50,13 @@ class ActorCalls:
         """
         if (here := self._local.get(actor)) is not None:
             return await _within_here(getattr(here, method)(*arguments), title, timeout_s)
-        with self._told(actor, title, timeout_s):
+        with self._errors_translated(actor, title, timeout_s):
             remote = getattr(self._handle(actor, title), method).remote
             # Ray keeps in the context to which request a call belongs.
             return await _within(Context().run(remote, *arguments), timeout_s)
 
     @contextmanager
-    def _told(self, actor: str, title: str, timeout_s: float) -> Iterator[None]:
+    def _errors_translated(self, actor: str, title: str, timeout_s: float) -> Iterator[None]:
         """Raise Ray's errors as those of the service."""
         try:
             yield

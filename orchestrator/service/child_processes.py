@@ -21,7 +21,7 @@ def end_children() -> None:
         for child in left:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
-        time.sleep(_LOOK_S)
+        time.sleep(_LOOK_S)  # psutil.wait_procs would also wait for zombies, which nobody may collect
 
 
 def runs(process: psutil.Process) -> bool:

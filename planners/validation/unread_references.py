@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from pydantic import JsonValue
 
+from planners.binding_forms import reads_as_binding
 from planners.bindings import Value, leaves
 from planners.errors import InvalidTask
 from planners.steps import Approval, Callback
@@ -38,7 +39,8 @@ def _literals(node: Node) -> Iterator[tuple[str, JsonValue, str]]:
     """(field, literal, fix) of a node."""
     for name, binding in node.bindings:
         for leaf in leaves(binding):
-            if isinstance(leaf, Value):
+            # What would read as a binding was written as {value: ...}: it is meant as it is.
+            if isinstance(leaf, Value) and not reads_as_binding(leaf.value):
                 yield (
                     name,
                     leaf.value,

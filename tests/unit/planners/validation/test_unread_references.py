@@ -67,6 +67,11 @@ def test_what_names_nothing_of_the_task_is_taken_as_it_is(text: Any):
     assert told(saying("a", text)) == []
 
 
+@pytest.mark.parametrize("literal", ["$inputs.name", "$inputs.name is written so", {"text": "$inputs.name"}])
+def test_a_literal_that_begins_with_a_reference_and_is_written_as_a_value_is_taken_as_it_is(literal: Any):
+    assert told(saying("a", {"value": literal})) == []
+
+
 def test_a_text_of_the_inputs_may_hold_anything():
     document = {"inputs": {"name": "Dear $inputs.name"}, "workflow": {"steps": [saying("a", "$inputs.name")]}}
 
