@@ -21,6 +21,7 @@ from planners.errors import DecomposeFailed, ForerunError, Infeasible, InvalidTa
 from reconciler.errors import (
     CannotRetry,
     IdempotencyConflict,
+    InvalidAnswer,
     InvalidLimits,
     JournalUnavailable,
     NotAsked,
@@ -54,6 +55,7 @@ STATUS: dict[type[ForerunError], HTTPStatus] = {
     CannotRetry: HTTPStatus.CONFLICT,
     NotInDoubt: HTTPStatus.CONFLICT,
     NotAsked: HTTPStatus.CONFLICT,
+    InvalidAnswer: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidLimits: HTTPStatus.UNPROCESSABLE_ENTITY,
     IdempotencyConflict: HTTPStatus.CONFLICT,
     UnknownVersion: HTTPStatus.NOT_FOUND,

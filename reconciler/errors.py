@@ -51,6 +51,10 @@ class NotAsked(RunError):
     """The step does not wait for an answer."""
 
 
+class InvalidAnswer(RunError):
+    """The answer cannot be what the step waits for."""
+
+
 class InvalidLimits(RunError):
     """The limits of a task cannot be changed so."""
 

@@ -30,8 +30,10 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve a step that asks, or send what a callback waits for."""
-    said = None if output is None else json_option(output, "--output")
-    _answer(task_id, step, StepAnswer(output=said, comment=comment, by=by), url, as_json)
+    answer = StepAnswer(comment=comment, by=by)
+    if output is not None:
+        answer = answer.model_copy(update={"output": json_option(output, "--output")})
+    _answer(task_id, step, answer, url, as_json)
 
 
 @reported

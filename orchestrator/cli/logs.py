@@ -1,6 +1,7 @@
 """`forerun logs`: what the attempts of a task print and log."""
 # ruff: noqa: FBT002, PLR0913, PLR0917 - a command's parameters are the options people type, flags among them
 
+import asyncio
 import re
 import sys
 from datetime import UTC, datetime
@@ -14,7 +15,10 @@ from orchestrator.cli.options import DEFAULT_URL, AsJson, TaskIdArgument, Url
 from orchestrator.cli.output import console
 from orchestrator.cli.tasks import with_client
 from orchestrator.client.client import Client
-from reconciler.views.logs import MAX_LINES, LogLevel, LogLine
+from planners.model import AttemptId, StepId, TaskId
+from reconciler.runtime.step_output import unknown_step
+from reconciler.views.logs import MAX_LINES, LogLevel, LogLine, LogQuery
+from reconciler.views.step_view import steps_known
 
 _STYLES = {
     LogLevel.DEBUG: "dim",
@@ -50,9 +54,25 @@ def logs(
             any_line = True
             _print(line, as_json=as_json)
         if not any_line:
+            if step is not None:
+                await _check_step(client, task_id, step)
             print(f"no lines match; `forerun show {task_id}` names the steps", file=sys.stderr)  # noqa: T201
 
     with_client(url, ask)
+
+
+async def _check_step(client: Client, task_id: str, step: str) -> None:
+    """Refuse the name of a step that the task does not have, as far as it is planned.
+
+    Raises:
+        UnknownStep: names the nearest one.
+    """
+    plans, timeline = await asyncio.gather(client.plans(task_id), client.timeline(task_id))
+    known = steps_known(timeline, plans.optimal, plans.speculative)
+    inside = LogQuery(step=StepId(step))
+    if known and not any(inside.holds(AttemptId(""), one) for one in known):
+        names = {StepId(one.partition("[")[0]) for one in known}
+        raise unknown_step(StepId(step), TaskId(task_id), names)
 
 
 def _print(line: LogLine, *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from planners.amounts import dollars
-from planners.built_in_names import JOIN
+from planners.built_in_names import CALLBACK, JOIN
 from planners.graph import PlanFigures, PlanGraph
 from planners.model import StepId
 from planners.plans import Plan
@@ -161,7 +161,8 @@ def _undoing(undoing: UndoingView) -> list[str]:
 
 def _question(task: str, reason: WaitReason) -> str:
     step = argument(reason.step)
-    answers = f"forerun approve {task} {step}, or forerun reject {task} {step}"
+    answers = f"forerun approve {task} {step}"
+    answers += " --output JSON" if reason.agent == CALLBACK else f", or forerun reject {task} {step}"
     return f"  [yellow]asks:[/] step {escape(reason.step)} is {escape(reason.message)}\n  [bold]fix:[/] {answers}"
 
 

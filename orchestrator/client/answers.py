@@ -31,7 +31,7 @@ class Answers(ABC):
 
     async def answer(self, task_id: str, step: str, answer: StepAnswer) -> TaskView:
         """Approve or reject what a step asks, or send the output that a callback waits for. The task goes on."""
-        body = answer.model_dump_json()
+        body = answer.model_dump_json(exclude_unset=True)
         return await self._view(TaskView, "POST", f"/v1/tasks/{task_id}/approvals/{step}", content=body)
 
     async def callback_address(self, task_id: str, step: str, ttl_s: float | None = None) -> CallbackAddress:

@@ -174,11 +174,12 @@ class Gateway(Protocol):
         ...
 
     async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswer) -> TaskView:
-        """StepAnswer a step that waits for a person or a message; durable when this returns.
+        """Answer a step that waits for a person or a message; durable when this returns.
 
         Raises:
             UnknownStep: the task has no such step.
             NotAsked: the step does not wait for an answer.
+            InvalidAnswer: a callback cannot take it.
         """
         ...
 

@@ -137,7 +137,9 @@ class RayGateway:
 
     async def answer(self, task_id: TaskId, step: StepId, answer: StepAnswer) -> TaskView:
         """See `Gateway`."""
-        told = StepAnswered(at_s=0, attempt=AttemptId(""), **answer.model_dump(exclude={"v"}))
+        # What is unset stays so: a callback tells a null that was sent from an output that is missing.
+        said = answer.model_dump(exclude={"v"}, exclude_unset=True)
+        told = StepAnswered(at_s=0, attempt=AttemptId(""), **said)
         return cast("TaskView", await self._changed(task_id, "answer", task_id, step, told))
 
     async def heartbeat(self, task_id: TaskId, step: StepId) -> bool:

@@ -23,7 +23,7 @@ from reconciler.views.graph import Chances, RunGraph, run_graph
 from reconciler.views.logs import LogPage, LogQuery
 from reconciler.views.models import Changes, EventPage, FailuresView, PlansView, TaskView, Timeline
 from reconciler.views.step_notes import notes_in
-from reconciler.views.step_view import StepView, step_view
+from reconciler.views.step_view import StepView, step_view, steps_known
 
 _GONE = "its output was large and was deleted with the run; name it in workflow.outputs to have it returned"
 
@@ -110,7 +110,8 @@ class EndedRun:
         values = admitted.task.values if admitted is not None else {}
         found = await asyncio.to_thread(step_view, step, plans, timeline, values)
         if found is None:
-            raise unknown_step(step, self._view.id)
+            known = steps_known(timeline, plans.optimal, plans.speculative)
+            raise unknown_step(step, self._view.id, known)
         return found
 
     async def changes(self, after: int, wait_s: float) -> Changes:

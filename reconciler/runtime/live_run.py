@@ -44,7 +44,7 @@ from reconciler.views.models import (
 )
 from reconciler.views.projections import admitted_view, bar, failures_view, plans_view, timeline
 from reconciler.views.step_notes import step_notes
-from reconciler.views.step_view import StepView, step_view
+from reconciler.views.step_view import StepView, step_view, steps_known
 
 _LOST = "it is made again if a step still needs it; ask again when the task has ended"
 # Of runs with more attempts than this, timelines and plans are computed in a thread.
@@ -151,7 +151,8 @@ class LiveRun:
 
         found = await self._projected(project)
         if found is None:
-            raise unknown_step(step, self._driver.run.id)
+            known = steps_known(attempts, self._driver.run.whole_plan, self._driver.run.guess)
+            raise unknown_step(step, self._driver.run.id, known)
         return found
 
     async def changes(self, after: int, wait_s: float) -> Changes:
@@ -200,7 +201,7 @@ class LiveRun:
         attempt = run.doubt_about(step)
         if attempt is None:
             if step not in run.steps:
-                raise unknown_step(step, run.id)
+                raise unknown_step(step, run.id, run.steps)
             raise NotInDoubt(
                 f"nothing about step '{step}' is in doubt", "step", "`forerun show` the task: in_doubt names the steps"
             )
@@ -216,6 +217,7 @@ class LiveRun:
         Raises:
             UnknownStep: the task has no such step.
             NotAsked: the step does not wait for an answer.
+            InvalidAnswer: a callback cannot take it.
         """
         await self._driver.settled()
         told = answer_of(self._driver.run, step, answer)

@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+from planners.built_in_names import CALLBACK
 from planners.model import AttemptId, StepId
 from reconciler.errors import NotAsked
+from reconciler.runtime.callback_messages import check_message
 from reconciler.runtime.step_output import unknown_step
 from reconciler.state.events import AnsweredEarly, StepAnswered
 from reconciler.state.run import RunState
@@ -27,14 +29,18 @@ def answer_of(run: RunState, step: StepId, answer: StepAnswered) -> StepAnswered
     Raises:
         UnknownStep: the task has no such step.
         NotAsked: the step does not wait for an answer.
+        InvalidAnswer: the step is a callback, and the answer cannot be its message.
     """
     attempt = run.asked_by(step)
     if attempt is not None:
+        if run.attempts[attempt].placement.agent == CALLBACK:
+            check_message(run, step, answer)
         return answer.model_copy(update={"attempt": attempt})
     if run.awaits_message(step):
+        check_message(run, step, answer)
         return AnsweredEarly(at_s=0, step=step, output=answer.output, by=answer.by)
     if step not in run.steps:
-        raise unknown_step(step, run.id)
+        raise unknown_step(step, run.id, run.steps)
     raise NotAsked(f"step '{step}' does not wait for an answer", "step", _FIX)
 
 
@@ -52,5 +58,5 @@ def heartbeat_of(run: RunState, step: StepId, now_s: float) -> Heartbeat | None:
     if run.awaits_message(step):
         return None
     if step not in run.steps:
-        raise unknown_step(step, run.id)
+        raise unknown_step(step, run.id, run.steps)
     raise NotAsked(f"step '{step}' does not wait for heartbeats", "step", _FIX)

@@ -1,16 +1,19 @@
 """Which attempt's output is the output of a step."""
 
+from collections.abc import Collection
+
 from planners.model import AttemptId, StepId, TaskId
 from planners.plans import Plan
+from planners.validation.suggestions import meant, shown
 from reconciler.errors import OutputNotReady, UnknownStep
 from reconciler.views.models import Timeline
+from reconciler.views.step_view import steps_known
 
 
-def unknown_step(step: StepId, task: TaskId) -> UnknownStep:
-    """The error of a step that neither the plan nor the timeline of a task has."""
-    return UnknownStep(
-        f"the task has no step '{step}'", "step", f"`forerun show {task}` (GET /v1/tasks/{task}/plans) names the steps"
-    )
+def unknown_step(step: StepId, task: TaskId, known: Collection[StepId] = ()) -> UnknownStep:
+    """The error of a step that neither the plan nor the timeline of a task has, with the nearest of those ``known``."""
+    listed = f"`forerun show {task}` (GET /v1/tasks/{task}/plans) names the steps"
+    return UnknownStep(f"the task has no step '{shown(step)}'", "step", meant(step, known) or listed)
 
 
 def attempt_with_output(step: StepId, timeline: Timeline, plan: Plan | None) -> AttemptId:
@@ -22,7 +25,7 @@ def attempt_with_output(step: StepId, timeline: Timeline, plan: Plan | None) -> 
     """
     bars = [bar for bar in timeline.bars if bar.step == step]
     if not bars and (plan is None or step not in plan.by_id):
-        raise unknown_step(step, timeline.task)
+        raise unknown_step(step, timeline.task, steps_known(timeline, plan))
     finished = [bar for bar in bars if bar.status == "finished"]
     if not finished:
         raise OutputNotReady(f"step '{step}' has not finished", "step", "ask again when it has")

@@ -12,6 +12,7 @@ from planners.compensation import PREFIX, is_undo
 from planners.model import AttemptId, NodeId, StepId
 from planners.plans import Plan
 from planners.tasks import RetryOf, Task
+from planners.validation.suggestions import meant
 from planners.workflow import Goal, Node
 from reconciler.errors import CannotRetry, UnknownStep
 from reconciler.state import commands as c
@@ -132,7 +133,9 @@ def _behind(
         return set(undone) if plan is None else _followed(plan, set(undone))
     if not named or plan is None:
         raise UnknownStep(
-            f"the task has no step '{from_step}'", "from_step", f"`forerun show {run.id}` lists its steps"
+            f"the task has no step '{from_step}'",
+            "from_step",
+            meant(from_step or "", run.steps) or f"`forerun show {run.id}` lists its steps",
         )
     acted = next((step for act in acts if (step := run.attempts[act].step.id) in named), None)
     if acted is not None:

@@ -81,7 +81,7 @@ class LogQuery(Versioned):
 
     def holds(self, attempt: AttemptId, step: StepId) -> bool:
         """Whether lines of this attempt, which serves this step, are wanted."""
-        within = self.step is None or step == self.step or step.startswith((f"{self.step}[", f"{self.step}."))
+        within = self.step is None or step == self.step or step.startswith((f"{self.step}[", f"{self.step}/"))
         return within and self.attempt in (None, attempt)
 
     def holds_level(self, level: LogLevel) -> bool:

@@ -6,7 +6,7 @@ from pydantic import Field, JsonValue
 
 from planners.bindings import Binding, InputRef, Value, follow, shorthand
 from planners.model import Model, StepId, TaskId, Versioned, canonical_json
-from planners.plans import Placement, PlannedStep
+from planners.plans import Placement, Plan, PlannedStep
 from reconciler.gate import Decision
 from reconciler.state.waiting import WaitReason
 from reconciler.views.models import PlansView, Timeline, TimelineBar
@@ -81,6 +81,13 @@ def step_view(step: StepId, plans: PlansView, timeline: Timeline, values: Mappin
         waiting=waiting,
         skipped=skipped,
     )
+
+
+def steps_known(timeline: Timeline, *plans: Plan | None) -> list[StepId]:
+    """The steps of plans and timeline, each once, those of the plans first."""
+    planned = [step.id for plan in plans if plan is not None for step in plan.steps]
+    others = (*(bar.step for bar in timeline.bars), *(one.step for one in timeline.waiting))
+    return list(dict.fromkeys((*planned, *others, *(one.id for one in timeline.skipped))))
 
 
 def _decision(timeline: Timeline, step: StepId, known: PlannedStep | None) -> Decision | None:

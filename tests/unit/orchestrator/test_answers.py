@@ -1,5 +1,7 @@
 """Answers to steps that wait for somebody: over HTTP, from Python and on the command line."""
 
+import json
+
 import httpx
 import pytest
 from typer.testing import CliRunner
@@ -9,13 +11,15 @@ from orchestrator.cli.app import app as cli
 from orchestrator.client.client import Client
 from orchestrator.client.errors import Conflict
 from orchestrator.gateway.protocol import StepAnswer
+from planners.built_in_names import APPROVAL, CALLBACK
 from planners.model import StepId
 from reconciler.state.waiting import WaitKind, WaitReason
 
 
-def asks(gateway, task_id, step="sign"):
+def asks(gateway, task_id, step="sign", agent=APPROVAL):
     """The task as if a step of it asked."""
-    reason = WaitReason(step=StepId(step), kind=WaitKind.ANSWER, since_s=1.0, message="waiting for an answer: Pay?")
+    message = "waiting for an answer: Pay?"
+    reason = WaitReason(step=StepId(step), kind=WaitKind.ANSWER, since_s=1.0, message=message, agent=agent)
     stored = gateway._find(task_id)
     stored.view = stored.view.model_copy(update={"waiting": (reason,)})
 
@@ -43,6 +47,16 @@ def test_a_command_to_copy_quotes_the_name_of_a_step_that_a_shell_would_expand(f
     asks(gateway, task_id, "sign[0]")
 
     assert f"forerun approve {task_id} 'sign[0]', or" in forerun("show", task_id).stdout
+
+
+def test_a_callback_is_shown_with_the_command_that_sends_its_output(forerun, gateway, task_file):
+    task_id = forerun("submit", str(task_file)).stdout.strip()
+    asks(gateway, task_id, "paid", CALLBACK)
+
+    shown = forerun("show", task_id).stdout
+
+    assert f"fix: forerun approve {task_id} paid --output JSON\n" in shown
+    assert "reject" not in shown
 
 
 @pytest.mark.parametrize(
@@ -73,6 +87,20 @@ def test_the_command_wants_its_output_as_json(forerun, task_file):
 
     assert result.exit_code != 0
     assert "not JSON" in result.stderr
+
+
+def test_only_an_output_that_was_given_is_sent(monkeypatch):
+    sent = []
+    monkeypatch.setattr(orchestrator.cli.tasks, "Client", lambda url: Client(url, transport=httpx.MockTransport(taken)))
+
+    def taken(request):
+        sent.append(json.loads(request.content))
+        return httpx.Response(404)
+
+    for options in ([], ["--output", "null"]):
+        CliRunner().invoke(cli, ["approve", "t", "paid", *options])
+
+    assert sent == [{"comment": "", "by": ""}, {"comment": "", "by": "", "output": None}]
 
 
 async def test_a_step_that_asks_nothing_is_a_conflict(client, task_id):

@@ -6,11 +6,12 @@ import pytest
 from ray.exceptions import RayActorError, RayTaskError
 
 from orchestrator.errors import Unavailable
+from orchestrator.gateway.protocol import StepAnswer
 from orchestrator.gateway.ray_gateway import RayGateway
 from orchestrator.gateway.task_ids import new_task_id, shard_of
 from orchestrator.metrics import joined
 from orchestrator.settings import ReconcilerSettings, Settings
-from planners.model import TaskId
+from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step, Workflow
 from reconciler.errors import UnknownTask
@@ -180,3 +181,16 @@ async def test_without_a_planner_tasks_are_refused_and_the_service_is_not_ready(
         await gateway.submit(AdmittedTask(id=new_task_id(0.0), task=Task(workflow=WORKFLOW), submitted_at_s=0.0))
     with pytest.raises(Unavailable, match="the planner has died"):
         await gateway.ready()
+
+
+async def test_an_answer_says_whether_it_has_an_output(monkeypatch):
+    """A callback must tell a null that was sent from an output that is missing."""
+    told = []
+    gateway = gateway_over(monkeypatch, _Shard(answer=lambda task, _, answer: told.append(answer) or view(task)))
+    task_id = new_task_id(0.0)
+
+    for body in ('{"by": "ada"}', '{"output": null}'):
+        await gateway.answer(task_id, StepId("paid"), StepAnswer.model_validate_json(body))
+
+    assert [("output" in answer.model_fields_set, answer.output) for answer in told] == [(False, None), (True, None)]
+    assert told[0].by == "ada"

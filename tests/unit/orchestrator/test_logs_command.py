@@ -11,7 +11,10 @@ from typer.testing import CliRunner
 import orchestrator.cli.tasks
 from orchestrator.cli.app import app as cli
 from orchestrator.client.client import Client
+from planners.plans import Placement, Plan, PlanKind, PlannedStep
+from planners.workflow import Step
 from reconciler.views.logs import LogLevel
+from reconciler.views.models import PlansView
 
 
 @pytest.fixture
@@ -56,10 +59,26 @@ def test_json_lines_name_task_step_and_attempt(logs, task_id):
 
 
 def test_where_no_line_matches_it_is_said_beside_the_output(logs, task_id):
-    result = logs(task_id, "fecth")
+    result = logs(task_id, "fetch", "--level", "error")
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == f"no lines match; `forerun show {task_id}` names the steps\n"
+
+
+def test_a_step_that_the_task_does_not_have_is_bad_input_with_the_nearest_one(logs, gateway, task_id):
+    place = Placement(agent="fetcher", node="n1")
+    steps = [Step(id=step, capability="fetch") for step in ("fetch", "greet[0]", "reply/draft")]
+    placed = [PlannedStep(step=step, placement=place, work_key=step.id) for step in steps]
+    plans = PlansView(task=task_id, optimal=Plan(kind=PlanKind.OPTIMAL, steps=placed))
+    asyncio.run(gateway.show(task_id, plans=plans))
+
+    wrong = {name: logs(task_id, name) for name in ("fecth", "gret", "nothing")}
+
+    assert {result.exit_code for result in wrong.values()} == {2}
+    assert "the task has no step 'fecth'\n  fix: did you mean 'fetch'?" in wrong["fecth"].stderr
+    assert "did you mean 'greet'?" in wrong["gret"].stderr
+    assert f"`forerun show {task_id}`" in wrong["nothing"].stderr
+    assert [logs(task_id, name).exit_code for name in ("greet", "greet[0]", "reply")] == [0, 0, 0]
 
 
 def test_the_last_lines_are_as_many_as_asked_for(logs, task_id):

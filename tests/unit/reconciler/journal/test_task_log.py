@@ -11,7 +11,7 @@ from reconciler.journal.task_log import TaskLog
 from reconciler.views.logs import CapturedLine, LogLevel, LogQuery, LogStream, batch_of
 
 TASK = TaskId("t")
-STEPS = {AttemptId("t.1"): StepId("review[0]"), AttemptId("t.2"): StepId("join")}
+STEPS = {AttemptId("t.1"): StepId("review[0]"), AttemptId("t.2"): StepId("join"), AttemptId("t.3"): StepId("review/a")}
 
 
 @pytest.fixture
@@ -77,11 +77,13 @@ async def stored(journal, *batches):
 
 
 async def test_a_step_includes_the_steps_inside_it(journal):
-    reader = await stored(journal, batch("t.1", 1, "inside"), batch("t.2", 1, "outside"))
+    reader = await stored(
+        journal, batch("t.1", 1, "an element"), batch("t.2", 1, "outside"), batch("t.3", 1, "of a workflow by name")
+    )
 
     found = reader.page(LogQuery(step=StepId("review")), ended=True)
 
-    assert [line.text for line in found.lines] == ["inside"]
+    assert [line.text for line in found.lines] == ["an element", "of a workflow by name"]
     assert found.ended
 
 
