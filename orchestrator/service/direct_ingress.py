@@ -84,9 +84,27 @@ class IngressShard(ReconcilerActor):
 
     _http: HttpServer | None = None
     _metrics: HttpMetrics | None = None
+    _listening: asyncio.Task[None] | None = None
 
     async def _start(self) -> int:
         resumed = await super()._start()
+        try:
+            await self._listen()
+        except CannotStart:
+            # A service that is being started says so and ends. After a crash nobody would try again.
+            self._listening = asyncio.get_running_loop().create_task(self._listen_later())
+            raise
+        return resumed
+
+    async def _listen_later(self) -> None:
+        """Listen as soon as the address is free: a connection of another program may have its port for a while."""
+        while self._http is None:
+            try:
+                await self._listen()
+            except CannotStart as error:
+                _log.error("shard %d does not answer requests: %s; trying again", self._index, error)
+
+    async def _listen(self) -> None:
         built: Any = self._build
         settings: Settings = built.settings
         share = Share(self._index, settings.reconciler.shards)
@@ -94,7 +112,6 @@ class IngressShard(ReconcilerActor):
         shard = await self._shard()
         self._http = await listen(RequestsFirst(app, shard.give_way), settings.http, shares=share.shards > 1)
         self._metrics = app.state.http_metrics if share.shards > 1 else None
-        return resumed
 
     async def metrics(self) -> str:
         """See `ReconcilerActor.metrics`; where several shards answer requests, with those of HTTP."""
@@ -103,6 +120,8 @@ class IngressShard(ReconcilerActor):
 
     async def close(self) -> None:
         """Stop answering, stop driving and close the journal."""
+        if self._listening is not None:
+            self._listening.cancel()
         if self._http is not None:
             await self._http.stop()
         await super().close()

@@ -1,12 +1,15 @@
 """Builds a shard with all that its runs need, inside its actor."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 from threadpoolctl import threadpool_limits
 
 from actors.admission.limits import AdmissionLimits
@@ -37,13 +40,13 @@ from planners.resources import CONTAINERS
 from planners.speculative import SpeculativePlannerPipeline
 from reconciler.errors import UnknownTask
 from reconciler.journal import Journal
-from reconciler.journal.writer import CommitObserver
 from reconciler.runtime.ports import OutcomeSink, Ports
 from reconciler.runtime.shard import Shard
 from reconciler.state.outcomes import Outcome
 
 _PLANS_RESTORED = 2_000
 _OUTCOMES_RESTORED = 50_000
+_log = logging.getLogger(__name__)
 
 
 class WallClock:
@@ -85,7 +88,14 @@ class BuildShard:
     catalog: Catalog
 
     async def __call__(self, index: int) -> Shard:
-        """Build and start everything a shard needs."""
+        """Build and start everything a shard needs. If that fails, nothing of it is left: it is tried again soon."""
+        async with AsyncExitStack() as started:
+            shard = await self._built(index, started)
+            started.pop_all()
+        return shard
+
+    async def _built(self, index: int, started: AsyncExitStack) -> Shard:
+        """Build a shard. ``started`` ends what has been started."""
         settings = self.settings
         ServiceLog.of(settings).install(f"shard-{index}")
         planner = ray.get_actor(PLANNER, namespace=NAMESPACE)
@@ -95,14 +105,19 @@ class BuildShard:
         threadpool_limits(1)
         shards: list[Shard] = []
         executor = self._executor(index, catalog, lambda: cluster)
+        started.callback(executor.close)
         cluster = self._cluster(executor, shards)
+        started.push_async_callback(cluster.stop)
         await cluster.start()
         if any(CONTAINERS in agent.resources.custom for agent in catalog.agents):
             await cluster.measured()  # else its first tasks would be refused
         await executor.prepare([node.id for node in cluster.snapshot().nodes])
         metrics, planning_metrics, lag = shard_metrics(index, executor.outages)
+        started.callback(lag.stop)
         learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
-        journal = await asyncio.to_thread(self._journal, index, JournalMetrics(metrics.registry, index))
+        journal = await asyncio.to_thread(Journal, settings.journal_url, index, JournalMetrics(metrics.registry, index))
+        started.push_async_callback(asyncio.to_thread, journal.close)
+        await asyncio.to_thread(self._take_over, journal)
         advice = _advice(settings, catalog, (learner, planner), journal)
         speculative = await self._speculative_planner(advice, journal)
         planning = RemotePlanning(speculative, planner, advice, planning_metrics)
@@ -119,7 +134,7 @@ class BuildShard:
             warming=HostWarming(executor.prepare, lambda: executor.catalog),
         )
         if learner is not None:
-            await _restore(learner, journal)
+            await _restored(learner, journal)
         advice.start()
         on_close = (lag.stop, advice.stop, cluster.stop, executor.close)
         most_live = max(1, settings.limits.max_queue // settings.reconciler.shards)
@@ -169,12 +184,10 @@ class BuildShard:
             return AdmissionLimits(catalog)
         return CentralLimits(catalog, ray.get_actor(LIMITS, namespace=NAMESPACE), index)
 
-    def _journal(self, index: int, observer: CommitObserver) -> Journal:
-        """The journal of this shard, which takes over the tasks that are its own now."""
-        journal = Journal(self.settings.journal_url, index, observer)
+    def _take_over(self, journal: Journal) -> None:
+        """Take over the tasks that are the shard's own now."""
         journal.claim()
         journal.redistribute(self._owner)
-        return journal
 
     async def _speculative_planner(self, advice: LearnedAdvice, journal: Journal) -> SpeculativePlannerPipeline:
         """The planner with the latest plans of the journal in its cache."""
@@ -203,6 +216,14 @@ def _advice(settings: Settings, catalog: Catalog, actors: tuple[Any, Any], journ
     advice = LearnedAdvice(settings, *actors, lambda restarted: _restore(restarted, journal))
     advice.reload(catalog)
     return advice
+
+
+async def _restored(learner: Any, journal: Journal) -> None:
+    """As `_restore`. A learner that does not answer now gets everything with a later exchange."""
+    try:
+        await _restore(learner, journal)
+    except RayError as error:
+        _log.warning("the learner is away and learns later what the journal holds: %s", type(error).__name__)
 
 
 async def _restore(learner: Any, journal: Journal) -> None:

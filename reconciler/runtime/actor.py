@@ -113,7 +113,11 @@ class ReconcilerActor:
         gc.set_threshold(*_GC_THRESHOLDS)
         # Threads that write the journal or deserialise must not keep the interpreter from the event loop for long.
         sys.setswitchinterval(_SWITCH_S)
-        resumed = await shard.resume()
+        try:
+            resumed = await shard.resume()
+        except BaseException:
+            await shard.close()  # it drives some runs already, and the next one will, too
+            raise
         # Only now: a caller that wants to cancel a run, or to wait for it, must not come before it is resumed.
         self._started = shard
         return resumed

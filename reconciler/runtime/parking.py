@@ -8,11 +8,13 @@ between counts.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from planners.model import TaskId
+from reconciler.errors import ShuttingDown
 from reconciler.journal.protocol import RunJournal
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.live_run import LiveRun
@@ -115,15 +117,17 @@ class Parking:
 
         Raises:
             JournalUnavailable: try again later.
+            ShuttingDown: the shard closes, and the run goes on after its next start.
         """
         if task not in self._parked:
             return None
+        self._require_open()
         if task not in self._waking:
             self._waking[task] = asyncio.get_running_loop().create_task(self._wake(task))
         return await asyncio.shield(self._waking[task])
 
     def close(self) -> None:
-        """Forget all alarms, and set none any more."""
+        """Forget all alarms, set none any more, and wake no run: nothing would stop it."""
         self._closed = True
         for parked in self._parked.values():
             if parked.alarm is not None:
@@ -145,7 +149,8 @@ class Parking:
 
     async def _alarmed(self, task: TaskId) -> None:
         try:
-            await self.woken(task)
+            with suppress(ShuttingDown):  # it goes on after the next start
+                await self.woken(task)
         except Exception:  # noqa: BLE001 -- the database may be away; the run must not sleep for ever
             _log.exception("task %s cannot go on", task)
             if (parked := self._parked.get(task)) is not None and not self._closed:
@@ -157,12 +162,17 @@ class Parking:
                 await asyncio.wait([stopping])
             parked = self._parked[task]
             driver = await recovered_driver(self._journal, parked.shared, task, self._elapsed_s(parked))
+            self._require_open()
             del self._parked[task]
             if parked.alarm is not None:
                 parked.alarm.cancel()
             return self._start(driver)
         finally:
             del self._waking[task]
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ShuttingDown("the service is shutting down", fix="try again when it is back")
 
     def _elapsed_s(self, parked: ParkedRun) -> Callable[[], float]:
         return lambda: parked.at_s + self._clock.monotonic_s() - parked.parked_s

@@ -16,7 +16,7 @@ from planners.errors import ForerunError
 from planners.model import NodeId, StepId, TaskId
 from planners.speculative.plan_advice import PlanAdvice
 from planners.tasks import AdmittedTask, Task
-from reconciler.errors import Overloaded, UnknownTask
+from reconciler.errors import Overloaded, ShuttingDown, UnknownTask
 from reconciler.journal.protocol import RunJournal
 from reconciler.journal.run_log import RunLog
 from reconciler.runtime.driver import Driver
@@ -88,6 +88,7 @@ class Shard:
         self.parking = Parking(journal, ports.clock, self._live.start)
         self._lists = TaskLists(journal, self._live, self.parking)
         self._sweeping: asyncio.Task[None] | None = None
+        self._closing = False
         self._submissions = Submissions(journal, self._health, self._begin, observer)
 
     @property
@@ -120,6 +121,7 @@ class Shard:
 
         Raises:
             Overloaded: too many tasks are running; nothing was changed.
+            ShuttingDown: the shard closes; nothing was changed.
         """
         known = await self._submissions.submit(admitted)
         return await (self.wait(known, wait_s) if wait_s > 0 else self.show(known))
@@ -136,6 +138,8 @@ class Shard:
 
     def _begin(self, admitted: AdmittedTask, record: Callable[[AdmittedTask], Future[None]]) -> Begun:
         """Record a task and start its run while that is being written."""
+        if self._closing:  # requests arrive until the end, and what such a run needs is gone
+            raise ShuttingDown("the service is shutting down", fix="try again when it is back")
         if self.live >= self._most_live:
             raise Overloaded(f"{self.live} tasks are running already", fix="try again later", retry_after_s=5.0)
         admission = record(admitted)
@@ -305,7 +309,8 @@ class Shard:
         return await self._ports.advice.status()
 
     async def close(self) -> None:
-        """Stop driving. Tasks that have not ended are resumed after a restart."""
+        """Stop driving, and begin nothing more. Tasks that have not ended are resumed after a restart."""
+        self._closing = True
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.wait([self._sweeping])

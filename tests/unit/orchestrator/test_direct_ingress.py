@@ -1,7 +1,10 @@
 """The application without Ray Serve: a server on the event loop, and a gateway to a shard of the same process."""
 
 import asyncio
+import gc
 import socket
+import sys
+from dataclasses import dataclass
 
 import httpx
 import pytest
@@ -14,14 +17,25 @@ from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.http_server import HttpServer
 from orchestrator.service.addresses import refuse_taken, with_port
-from orchestrator.service.direct_ingress import RequestsFirst, listen
+from orchestrator.service.direct_ingress import IngressShard, RequestsFirst, listen
 from orchestrator.service.placement import refuse_client_with_files
 from orchestrator.settings import ClusterSettings, Http, IngressMode, Settings
+from planners.agents import Catalog
 from reconciler.errors import UnknownTask
 
 from .conftest import CATALOG, NODES, SETTINGS
 
 LOCAL = Http(host="127.0.0.1", port=0)
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    """A shard has its process to itself; here others come after it."""
+    interval_s, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    yield
+    sys.setswitchinterval(interval_s)
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
 
 
 async def test_the_application_answers_at_the_address_until_it_is_stopped(app, task):
@@ -158,3 +172,49 @@ def test_a_direct_ingress_needs_a_service_on_its_own_host():
 
     with pytest.raises(CannotStart, match="direct ingress"):
         refuse_client_with_files(settings)
+
+
+class _Shard:
+    """What a process with an ingress needs of its shard."""
+
+    def give_way(self) -> None: ...
+
+    async def resume(self) -> int:
+        return 0
+
+    async def ready(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass
+class _Build:
+    settings: Settings
+    catalog: Catalog = CATALOG
+
+    async def __call__(self, index: int) -> _Shard:
+        return _Shard()
+
+
+async def test_a_restarted_process_listens_once_its_port_is_free_however_long_that_takes(monkeypatch):
+    """The kernel may have given the port to a connection of another program meanwhile."""
+    monkeypatch.setattr("orchestrator.service.direct_ingress._RETRIES", 2)
+    monkeypatch.setattr("orchestrator.service.direct_ingress._PAUSE_S", 0.01)
+    with socket.socket() as other:
+        other.bind((LOCAL.host, 0))
+        other.listen()
+        http = LOCAL.model_copy(update={"port": other.getsockname()[1]})
+        actor = IngressShard(_Build(SETTINGS.model_copy(update={"http": http})), 0)
+        with pytest.raises(CannotStart, match="is in use"):
+            await actor.start()
+
+    async with httpx.AsyncClient(base_url=http.url, trust_env=False) as client, asyncio.timeout(30):
+        while True:
+            try:
+                reply = await client.get("/healthz")
+                break
+            except httpx.ConnectError:
+                await asyncio.sleep(0.01)
+    await actor.close()
+
+    assert reply.status_code == 200

@@ -7,17 +7,22 @@ import sys
 import pytest
 
 from planners.model import TaskId
-from reconciler.errors import StartingUp, UnknownTask
+from reconciler.errors import JournalUnavailable, StartingUp, UnknownTask
 from reconciler.runtime.actor import ReconcilerActor
 
 
 class _Shard:
     """Knows its runs only once it has resumed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, broken: bool = False) -> None:
         self.runs: set[str] = set()
+        self.closed = False
+        self._broken = broken
 
     async def resume(self) -> int:
+        if self._broken:
+            self.runs.add("t1")
+            raise JournalUnavailable("the database is away")
         for run in ("t1", "t2"):
             await asyncio.sleep(0)
             self.runs.add(run)
@@ -33,6 +38,9 @@ class _Shard:
 
     async def ready(self) -> None:
         return None
+
+    async def close(self) -> None:
+        self.closed = True
 
 
 class _Builds:
@@ -121,3 +129,19 @@ async def test_a_shard_that_is_starting_is_not_ready_and_says_so_soon(monkeypatc
 async def test_a_shard_that_cannot_start_says_why():
     with pytest.raises(StartingUp, match="no disk"):
         await ReconcilerActor(_Builds(failing=1), 0).ready()
+
+
+async def test_a_shard_that_cannot_resume_all_runs_stops_those_it_drives():
+    """The next one drives them as well."""
+    made = [_Shard(broken=True), _Shard()]
+    shards = iter(made)
+
+    async def build(index: int) -> _Shard:
+        return next(shards)
+
+    actor = ReconcilerActor(build, 0)
+    with pytest.raises(JournalUnavailable):
+        await actor.start()
+
+    assert await actor.show(TaskId("t1")) == "t1"
+    assert [shard.closed for shard in made] == [True, False]
