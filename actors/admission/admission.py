@@ -54,6 +54,9 @@ class Admission:
             queue, ticket = present
             queue.confirm(ticket)
 
+    def close(self) -> None:
+        """The executor has closed. These limits are in its process, so there is nothing to do."""
+
     def told(self, attempt: AttemptId, now_s: float) -> str | None:
         """What an attempt waits for, in words; None if it does not wait here. ``now_s``: monotonic."""
         waiting = self._present.get(attempt)

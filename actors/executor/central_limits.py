@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -18,30 +19,49 @@ from planners.model import AgentName, AttemptId
 _MOST_WAITING = 100_000
 _WORDS_EVERY_S = 1.0
 _AGAIN_S = 0.2
+# How often a shard looks whether the actor still knows it, and how long an actor that has just started waits for all
+# shards before it admits anybody: after a crash only they know what is in use.
+_LOOK_S, _MISSED_S = 1.0, 5.0
 _log = logging.getLogger(__name__)
 
 
 class LimitsActor:
-    """`SharedLimits` as a Ray actor. Restarted if it dies; the members then tell it what they hold."""
+    """`SharedLimits` as a Ray actor. Restarted if it dies; the members then tell it what they hold.
 
-    def __init__(self, catalog: Catalog) -> None:
+    ``seats``: how many members there are. Until all have joined, or some seconds have passed, nobody is admitted.
+    """
+
+    def __init__(self, catalog: Catalog, seats: int) -> None:
         self._limits = SharedLimits(catalog)
+        self._most = seats
         self._seats: dict[int, str] = {}
+        self._replaced: set[str] = set()
+        self._opens_s = time.monotonic() + _MISSED_S
 
     async def join(self, seat: int, member: str, held: list[tuple[AgentName, AttemptId]]) -> None:
-        """A member takes a shard's seat; whoever had it before has died."""
+        """A member takes a shard's seat; whoever had it before has died, and never takes it again."""
+        if member in self._replaced:
+            return
         before = self._seats.get(seat)
         self._seats[seat] = member
         if before is not None and before != member:
+            self._replaced.add(before)
             await self._limits.forget(before)
         await self._limits.hold(member, held)
+
+    async def knows(self, member: str) -> bool:
+        """Whether a member has a seat. If not, it has to join: the actor has been restarted."""
+        return member in self._seats.values()
 
     async def reload(self, catalog: Catalog) -> None:
         """See `SharedLimits.reload`."""
         self._limits.reload(catalog)
 
     async def enter(self, member: str, agent: AgentName, attempt: AttemptId, speculative: bool) -> bool:  # noqa: FBT001 Ray
-        """See `SharedLimits.enter`."""
+        """See `SharedLimits.enter`. False, too, before the member has joined and as long as others may yet join."""
+        is_open = len(self._seats) >= self._most or time.monotonic() >= self._opens_s
+        if not is_open or member not in self._seats.values():
+            return False
         return await self._limits.enter(member, agent, attempt, speculative=speculative)
 
     async def leave(
@@ -70,8 +90,8 @@ class LimitsActor:
         return self._limits.told(member)
 
 
-def create_limits(catalog: Any, name: str, scheduling_strategy: Any = None) -> Any:
-    """Start the actor; returns its handle. ``catalog`` is a catalog or a reference to one."""
+def create_limits(catalog: Any, name: str, scheduling_strategy: Any = None, *, seats: int) -> Any:
+    """Start the actor; returns its handle. ``catalog``: one, or a reference to it. ``seats``: of how many shards."""
     options = ray.remote(LimitsActor).options(
         name=name,
         num_cpus=0,
@@ -80,7 +100,7 @@ def create_limits(catalog: Any, name: str, scheduling_strategy: Any = None) -> A
         max_task_retries=0,
         scheduling_strategy=scheduling_strategy,
     )
-    return options.remote(catalog)
+    return options.remote(catalog, seats)
 
 
 class CentralLimits:
@@ -101,7 +121,21 @@ class CentralLimits:
         self._outages: tuple[Outage, ...] = ()
         self._following: asyncio.Task[None] | None = None
         self._joining: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
+
+    def join(self) -> None:
+        """Take the shard's seat soon, though no attempt asks yet: what its former process held is free then."""
+        if self._joining is None:
+            self._joining = asyncio.ensure_future(self._join())
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(self._look())
+
+    def close(self) -> None:
+        """See `Admission.close`: the seat is left to others."""
+        for going_on in (self._joining, self._looking):
+            if going_on is not None:
+                going_on.cancel()
 
     @asynccontextmanager
     async def admission(
@@ -177,13 +211,25 @@ class CentralLimits:
                     return
             except RayActorError as error:  # it is being restarted
                 _log.warning("the limits that all shards share are away: %s", type(error).__name__)
-                self._joining = None
+            self._joining = None  # it may be another actor by now, which knows nobody
             await asyncio.sleep(_AGAIN_S)
 
     async def _joined(self) -> None:
-        if self._joining is None:
-            self._joining = asyncio.ensure_future(self._join())
+        self.join()
+        assert self._joining is not None
         await asyncio.shield(self._joining)
+
+    async def _look(self) -> None:
+        """Join an actor that has been restarted, though no attempt asks: it has to know what is in use."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                is_known = await self._actor.knows.remote(self._member)
+            except RayActorError:
+                is_known = False
+            if not is_known:
+                self._joining = None
+                await self._joined()
 
     async def _join(self) -> None:
         while True:

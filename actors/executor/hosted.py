@@ -202,6 +202,10 @@ class AdmissionControl(Protocol):
         """What an attempt waits for, in words; None if it does not wait here."""
         ...
 
+    def close(self) -> None:
+        """The executor has closed: keep in touch with nobody any more."""
+        ...
+
 
 class ExecutorOptions(TypedDict, total=False):
     """What every executor takes besides the catalog.

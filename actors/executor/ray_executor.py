@@ -159,6 +159,7 @@ class RayExecutor(HostExecutor):
         for task in list(self._live):
             self.release(task)
         self._promotions.close()
+        self._limits.close()
         self._groups.close()
         self._results.close()
 

@@ -182,7 +182,9 @@ class BuildShard:
         """Those of agents and providers. A single shard has them to itself; several ask the actor that they share."""
         if self.settings.reconciler.shards == 1:
             return AdmissionLimits(catalog)
-        return CentralLimits(catalog, ray.get_actor(LIMITS, namespace=NAMESPACE), index)
+        central = CentralLimits(catalog, ray.get_actor(LIMITS, namespace=NAMESPACE), index)
+        central.join()
+        return central
 
     def _take_over(self, journal: Journal) -> None:
         """Take over the tasks that are the shard's own now."""

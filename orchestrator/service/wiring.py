@@ -153,7 +153,7 @@ def _service_actors(settings: Settings, references: list[Any], strategy: Any) ->
             )
         )
     if settings.reconciler.shards > 1:
-        actors.append(create_limits(references[0], LIMITS, strategy))
+        actors.append(create_limits(references[0], LIMITS, strategy, seats=settings.reconciler.shards))
     return actors
 
 
