@@ -246,5 +246,5 @@ def callback_seconds() -> Iterator[list[tuple[float, str]]]:
 
 def _name(owner: Any, callback: Any) -> str:
     if isinstance(owner, asyncio.Task):
-        return str(owner.get_coro())[:_TITLE_CHARS]
+        return getattr(owner.get_coro(), "__qualname__", str(owner.get_coro()))[:_TITLE_CHARS]
     return str(callback)[:_TITLE_CHARS]
