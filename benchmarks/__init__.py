@@ -17,5 +17,7 @@ BENCHMARKS = (
     "routes",
     "similarity",
     "speculation",
+    "startup",
+    "sync",
     "textbook",
 )

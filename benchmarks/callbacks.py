@@ -5,7 +5,6 @@ optimal planner has a thread, as it has a process in a service.
 """
 
 import asyncio
-import socket
 import tempfile
 import threading
 import time
@@ -24,6 +23,7 @@ from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.http_server import HttpServer
 from orchestrator.local.ports import NODE, LocalPlanning, LoopClock, NothingLearned, ThisMachine, room_for
+from orchestrator.service.addresses import with_port
 from orchestrator.settings import Http, IngressMode, Settings
 from planners.agents import Catalog
 from planners.plans import Plan
@@ -178,7 +178,7 @@ class _Served:
         await self._shard.start()
         settings = Settings(http=Http(port=0, ingress=IngressMode.DIRECT))
         gateway = RayGateway(settings, {shard_name(0): self._shard, PLANNER: _Planner()})
-        port = _free_port()
+        port = with_port(settings.http).port
         self._server = HttpServer("127.0.0.1", port)
         await self._server.start(build(IngressContext(gateway, settings, CATALOG)))
         self.url = f"http://127.0.0.1:{port}"
@@ -213,12 +213,6 @@ class _Served:
         longest = [f"{1_000 * seconds:.1f} {name}" for seconds, name in reversed(durations[-_LONGEST:])]
         callbacks = {"callbacks": len(durations), "p999_ms": round(1_000 * at, 2), "longest": longest}
         return {**figures, **callbacks}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from benchmarks.headline import headline
 from benchmarks.load_tables import callbacks_table, many_table, peers_table, rate_table
 from benchmarks.markdown import milliseconds, number, seconds, share, table, times
 from benchmarks.route_tables import routes_table, textbook_table
+from benchmarks.service_tables import startup_table, sync_table
 
 Results = Mapping[str, Any]
 HEADLINE = "results"
@@ -300,6 +301,8 @@ _TABLES: dict[str, Callable[[Results], str]] = {
     "many": many_table,
     "peers": peers_table,
     "rate": rate_table,
+    "startup": startup_table,
+    "sync": sync_table,
 }
 
 

@@ -42,6 +42,11 @@ _PLANNED = {
     "same_placements": 0.8,
     "violations": 0,
 }
+_BESIDE_RAY = {
+    "ms": {"forerun": 1.2, "bare": 1.0},
+    "cpu_ms": {"forerun": 2.6, "bare": 2.0},
+    "over_bare": {"ms": 1.2, "cpu_ms": 1.3},
+}
 RESULTS = {
     "headstart": {
         "planner": "scripted LLM (a stand-in)",
@@ -192,6 +197,18 @@ RESULTS = {
         "idle": {"tasks": 200, **_LATENCIES},
         "levels": [{"load": 0.5, "offered_per_s": 45.0, "tasks": 900, **_LATENCIES}],
     },
+    "startup": {
+        "rounds": 5,
+        "ready_s": {"direct": 4.2, "serve": 7.1, "bare": 6.2},
+        "cpu_s": {"direct": 6.5, "serve": 9.0, "bare": 6.1},
+        "over_bare": 1.14,
+    },
+    "sync": {
+        "rounds": 5,
+        "fan": {"steps": 500, **_BESIDE_RAY},
+        "chain": {"steps": 100, **_BESIDE_RAY},
+        "killed_ms": {"p50": 13.8, "most": 45.0},
+    },
     "logs": {
         "workloads": {
             "quiet": {"tasks": 100, "cpu_ms_per_task": {"without": 50.0, "with capture": 51.0}, "overhead": 0.021}
@@ -238,6 +255,10 @@ def test_every_benchmark_has_its_table():
         ("kernel", "| wide | 42 us | 38 us |"),
         ("many", "| memory of an attempt that waits, host | 2.9 kB |"),
         ("rate", "| 50 % | 45 | 900 | 5.0 ms / 9.0 ms / 14.0 ms |"),
+        ("startup", "| Forerun, direct | 4.200 s | 6.500 s |"),
+        ("startup", "takes 1.14x as long as the bare application"),
+        ("sync", "| chain of 100 | 1.2 ms | 1 ms | 1.20x | 2.6 ms | 2 ms | 1.30x |"),
+        ("sync", "Attempts were killed 13.8 ms (median) and 45.0 ms (most) after the request."),
         ("peers", "| Ray, async actor | no | 250 | 1250 | 6 | 1250 | 1.1 | 2.500 s |"),
     ],
 )
