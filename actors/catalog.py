@@ -70,7 +70,22 @@ def parse_catalog(raw: Any) -> Catalog:
     if not isinstance(agents, list | tuple):
         raise InvalidCatalog("agents is not a list", "agents", "write each agent as a list item")
     declared = [_agent(entry, f"agents.{index}") for index, entry in enumerate(agents)]
-    return with_tools(_validated(_with_servers({**raw, "agents": declared})))
+    for index, entry in enumerate(agents):
+        _check_schemas(entry, f"agents.{index}", ("input_schema", "output_schema"))
+    catalog = with_tools(_validated(_with_servers({**raw, "agents": declared})))
+    for index, workflow in enumerate(catalog.workflows):
+        _check_schemas(workflow.inputs, f"workflows.{index}.inputs", workflow.inputs)
+    return catalog
+
+
+def _check_schemas(schemas: Any, location: str, names: Iterable[str]) -> None:
+    """Refuse schemas that are none. Those that servers tell are left to them."""
+    for name in names:
+        if isinstance(schemas, Mapping) and isinstance(schema := schemas.get(name), Mapping):
+            # Imported here: most catalogs declare no schemas, and reading them is to stay quick.
+            from actors.kinds.schemas import check_declared  # noqa: PLC0415
+
+            check_declared(schema, f"{location}.{name}")
 
 
 def _refuse_what_json_cannot_hold(raw: Mapping[str, Any]) -> None:

@@ -42,6 +42,20 @@ def load_settings(file: Path | None = None, flags: Mapping[str, Any] | None = No
     return settings
 
 
+def given_settings(settings: Settings | Mapping[str, Any] | None) -> Settings:
+    """Settings that Python code gives: a tree, or a mapping as in a file, over those of the environment.
+
+    Raises:
+        InvalidSettings: a key is unknown, or a value is invalid.
+    """
+    if isinstance(settings, Settings):
+        return settings
+    if settings is not None and not isinstance(settings, Mapping):
+        fix = "give a mapping, such as {'gate': {'alpha': 0.5}}, or forerun.load_settings(Path('settings.yaml'))"
+        raise InvalidSettings(f"{settings!r} is neither settings nor a mapping", "settings", fix)
+    return load_settings(flags=settings)
+
+
 def read_document(file: Path, refusal: type[ForerunError]) -> Any:
     """The YAML or JSON document in a file.
 

@@ -20,6 +20,8 @@ from actors.context import Context
 from actors.errors import BadInput, InvalidCatalog
 
 RESERVED = frozenset({"secret", "inputs", "idempotency_key", "callback_url", "heartbeat_url"})
+# Nothing would replace it. References of other kinds are left out: they may be meant for what the text is given to.
+_REFERENCE = re.compile(r"\$(?:inputs|steps)\.(\w+)(?:\.\w+)*", re.ASCII)
 _ONE_EXPRESSION = re.compile(r"\{\{((?:(?!\}\}).)*)\}\}", re.DOTALL)
 
 
@@ -109,10 +111,14 @@ def check_template(template: JsonValue, env: Collection[str], field: str) -> fro
     """The names of the inputs that a template reads.
 
     Raises:
-        InvalidCatalog: its syntax is wrong, or it reads a secret that ``env`` does not name.
+        InvalidCatalog: its syntax is wrong, it holds a reference such as ``$inputs.name``, or it reads a secret that
+            ``env`` does not name.
     """
     read: set[str] = set()
     for path, text in _texts(template, field):
+        if (reference := _REFERENCE.search(text)) is not None:
+            fix = f"write {{{{ {reference[1]} }}}}, and bind {reference[1]} in the steps"
+            raise InvalidCatalog(f"'{reference[0]}' is a reference of workflows; templates have none", path, fix)
         try:
             tree = _PLAIN.parse(text)
         except TemplateError as error:

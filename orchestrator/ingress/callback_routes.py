@@ -9,6 +9,7 @@ from orchestrator.callback_urls import CallbackAddress, CallbackUrls, callback_u
 from orchestrator.errors import Forbidden
 from orchestrator.gateway.protocol import StepAnswer
 from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.query_names import ClosedQueryRoute
 from orchestrator.ingress.request_bodies import json_value
 from orchestrator.ingress.responses import problems, sent
 from planners.built_in_names import CALLBACK
@@ -39,11 +40,12 @@ class HeartbeatTaken(Model):
 
 
 def routes(context: IngressContext) -> APIRouter:
-    """The routes over a gateway."""
-    router = APIRouter(prefix="/v1", tags=["tasks"])
+    """The routes over a gateway. Outside systems may add parameters of their own to a signed address."""
+    router, with_key = APIRouter(prefix="/v1", tags=["tasks"]), APIRouter(route_class=ClosedQueryRoute)
     urls = callback_urls(context.settings)
     _signed(router, context, urls)
-    _with_key(router, context, urls)
+    _with_key(with_key, context, urls)
+    router.include_router(with_key)
     return router
 
 

@@ -9,6 +9,7 @@ from fastapi.sse import format_sse_event
 from orchestrator.gateway.protocol import Gateway
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.paged_stream import paged_stream
+from orchestrator.ingress.query_names import ClosedQueryRoute
 from orchestrator.ingress.responses import problems, sent
 from planners.model import AttemptId, StepId, TaskId
 from reconciler.views.logs import MAX_LINES, LogLevel, LogPage, LogQuery
@@ -43,7 +44,7 @@ _Filter = Annotated[LogQuery, Depends(_filter)]
 
 def routes(context: IngressContext) -> APIRouter:
     """The routes over a gateway."""
-    router = APIRouter(prefix="/v1", tags=["tasks"])
+    router = APIRouter(prefix="/v1", tags=["tasks"], route_class=ClosedQueryRoute)
     gateway, http = context.gateway, context.settings.http
 
     @router.get(

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, RootModel
 
 from orchestrator.gateway.protocol import LearnerVersions
 from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.query_names import ClosedQueryRoute
 from orchestrator.ingress.request_bodies import body_schema, json_body
 from orchestrator.ingress.responses import problems, sent
 from orchestrator.known_agents import KnownAgents
@@ -32,11 +33,12 @@ _MAX_VERSION = 2**31 - 1
 
 
 def routes(context: IngressContext, http_metrics: HttpMetrics) -> APIRouter:
-    """The routes over a gateway."""
-    router = APIRouter()
-    _inventory(router, context)
-    _learner(router, context)
+    """The routes over a gateway. Probes and scrapers may add parameters of their own."""
+    router, described = APIRouter(), APIRouter(route_class=ClosedQueryRoute)
+    _inventory(described, context)
+    _learner(described, context)
     _probes(router, context, http_metrics)
+    router.include_router(described)
     return router
 
 

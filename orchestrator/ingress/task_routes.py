@@ -15,6 +15,7 @@ from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.event_stream import event_stream
 from orchestrator.ingress.openapi_examples import ANSWERS, LIMITS, RESOLUTIONS, TASKS
 from orchestrator.ingress.protocols import EventForm, ag_ui_events
+from orchestrator.ingress.query_names import ClosedQueryRoute
 from orchestrator.ingress.request_bodies import body_schema, json_body
 from orchestrator.ingress.responses import problems, sent, sent_large
 from planners.model import StepId, TaskId
@@ -57,7 +58,7 @@ _LAST_EVENT = Header(alias="Last-Event-ID", max_length=20, description="The id o
 
 def routes(context: IngressContext) -> APIRouter:
     """The routes over a gateway."""
-    router = APIRouter(prefix="/v1", tags=["tasks"])
+    router = APIRouter(prefix="/v1", tags=["tasks"], route_class=ClosedQueryRoute)
     _submission(router, context)
     _retries(router, context)
     _batches(router, context)

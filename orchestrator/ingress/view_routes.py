@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from orchestrator.ingress.change_stream import change_stream
 from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.query_names import ClosedQueryRoute
 from orchestrator.ingress.responses import problems, sent, sent_large
 from planners.model import StepId, TaskId
 from planners.speculative.plan_advice import PlanAdvice
@@ -27,7 +28,7 @@ _LAST_EVENT = Header(alias="Last-Event-ID", max_length=20, description="The id o
 
 def routes(context: IngressContext) -> APIRouter:
     """The routes over a gateway."""
-    router = APIRouter(prefix="/v1/tasks/{task_id}", tags=["tasks"])
+    router = APIRouter(prefix="/v1/tasks/{task_id}", tags=["tasks"], route_class=ClosedQueryRoute)
     _snapshots(router, context)
     _changes(router, context)
     return router

@@ -25,7 +25,7 @@ def run(
     task: Submittable,
     agents: Iterable[Agents] | None = None,
     *,
-    settings: Settings | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
     virtual_time: bool = False,
     on_view: Callable[[TaskView], None] | None = None,
 ) -> TaskView:
@@ -39,7 +39,7 @@ def run(
         agents: callables, catalogs, and paths of catalog files. A callable needs no decorator: its capability is then
             its name. Of agents with one name the last one counts, so that a test replaces an agent of a catalog by a
             function. None: the catalog beside the task's file, else the one in the current folder.
-        settings: of which planning, gate and llm are used.
+        settings: of which planning, gate and llm are used; also as a mapping, such as ``{"gate": {"alpha": 0.5}}``.
         virtual_time: let timers pass at once, so that agents that sleep take no time. Only for agents that wait for
             nothing but timers, each other and threads.
         on_view: gets the task about once a second while it runs.
@@ -47,6 +47,7 @@ def run(
     Raises:
         InvalidTask, InvalidRequest: the task cannot be run; names the field and the fix.
         InvalidCatalog: an agent is not valid, or there is none.
+        InvalidSettings: a setting is unknown or not valid.
     """
     prepared, catalog = task_of(task), catalog_for(task, agents)
 
@@ -64,14 +65,17 @@ def run(
 
 
 async def run_async(
-    task: Submittable, agents: Iterable[Agents] | None = None, *, settings: Settings | None = None
+    task: Submittable, agents: Iterable[Agents] | None = None, *, settings: Settings | Mapping[str, Any] | None = None
 ) -> TaskView:
     """As `run`, on the running event loop."""
     return await _run(task_of(task), catalog_for(task, agents), settings)
 
 
 async def _run(
-    task: Any, catalog: Catalog, settings: Settings | None, on_view: Callable[[TaskView], None] | None = None
+    task: Any,
+    catalog: Catalog,
+    settings: Settings | Mapping[str, Any] | None,
+    on_view: Callable[[TaskView], None] | None = None,
 ) -> TaskView:
     async with LocalService(catalog, settings) as service:
         return await service.run(task, on_view)

@@ -1,12 +1,13 @@
 """A service in this process: submit tasks, follow them, and close it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from actors.executor.local_executor import LocalExecutor
 from actors.executor.loop_watch import LoopWatch
+from orchestrator.config import given_settings
 from orchestrator.drafts import Drafts
 from orchestrator.errors import InvalidRequest
 from orchestrator.gateway.task_ids import new_task_id
@@ -40,17 +41,25 @@ class LocalService:
     """
 
     def __init__(
-        self, catalog: Catalog, settings: Settings | None = None, *, journal: RunJournal | None = None
+        self,
+        catalog: Catalog,
+        settings: Settings | Mapping[str, Any] | None = None,
+        *,
+        journal: RunJournal | None = None,
     ) -> None:
         """Set up.
 
         Args:
             catalog: the agents.
-            settings: of which planning, gate and llm are used; by default those of a service without a file.
+            settings: of which planning, gate and llm are used, also as a mapping; by default those of a service without
+                a file.
             journal: keeps the tasks, and is closed with the service; by default they are kept in memory.
+
+        Raises:
+            InvalidSettings: a key is unknown, or a value is invalid.
         """
         self._catalog = catalog
-        self._settings = settings or Settings()
+        self._settings = given_settings(settings)
         draft = self._settings.llm.draft
         self._llms = decomposer(self._settings), draft_decomposer(self._settings)
         self._planning = LocalPlanning(self._settings.planning, *self._llms)

@@ -18,7 +18,7 @@ from orchestrator.ingress.a2a.messages import MESSAGE, MODES
 from orchestrator.ingress.skills import Skill
 
 PATH = "/a2a/v1"
-_PROTOCOL = "1.0"
+PROTOCOL = "1.0"
 _ABOUT = "Runs multi-agent workflows. Name a skill in the metadata of a message: {'skill': NAME}."
 
 
@@ -37,7 +37,7 @@ def agent_card(base_url: str, offered: Mapping[str, Skill], *, keys: bool, shown
         description=_ABOUT,
         version=version("forerun"),
         supported_interfaces=[
-            AgentInterface(url=url, protocol_binding=binding, protocol_version=_PROTOCOL)
+            AgentInterface(url=url, protocol_binding=binding, protocol_version=PROTOCOL)
             for binding in ("JSONRPC", "HTTP+JSON")
         ],
         capabilities=AgentCapabilities(streaming=True, push_notifications=False, extended_agent_card=keys),

@@ -15,8 +15,9 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.routing import Route
 
 from orchestrator.errors import Forbidden, Unauthenticated, UnsupportedMediaType
-from orchestrator.ingress.a2a.card import PATH, agent_card
+from orchestrator.ingress.a2a.card import PATH, PROTOCOL, agent_card
 from orchestrator.ingress.a2a.handler import ForerunRequestHandler
+from orchestrator.ingress.a2a.refusals import explained
 from orchestrator.ingress.access import allow
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.skills import skills
@@ -52,7 +53,7 @@ def _forwarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[
         response = await endpoint(request)
         if response.headers.get("content-type") == _SDK_TYPE:
             response.headers["content-type"] = _JSON
-        return response
+        return await explained(request, response, PROTOCOL)
 
     return forward
 

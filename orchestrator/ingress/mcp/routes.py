@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI, Request, Response
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.mcp.envelope import body_flaw
 from orchestrator.ingress.mcp.server import mcp_server
 
 PATH = "/mcp"
@@ -32,8 +33,11 @@ def add_mcp(app: FastAPI, context: IngressContext) -> None:
     router = APIRouter(include_in_schema=False, lifespan=lifespan)
 
     @router.api_route(PATH, methods=["GET", "POST", "DELETE"], response_model=None)
-    async def answer(_: Request) -> Response:
-        return _Answer(manager)
+    async def answer(request: Request) -> Response:
+        body = await request.body()
+        if body and (flaw := body_flaw(body)) is not None:
+            return Response(flaw.as_json, flaw.status, media_type="application/json")
+        return _Answer(manager, body)
 
     app.include_router(router)
 
@@ -45,11 +49,18 @@ def _local_names() -> TransportSecuritySettings:
 
 
 class _Answer(Response):
-    """Whatever the SDK answers."""
+    """Whatever the SDK answers to a body, which has been received."""
 
-    def __init__(self, manager: StreamableHTTPSessionManager) -> None:
+    def __init__(self, manager: StreamableHTTPSessionManager, received: bytes) -> None:
         super().__init__()
         self._manager = manager
+        self._received = received
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._manager.handle_request(scope, receive, send)
+        """The SDK gets the body, then what else comes: that the client has gone."""
+        pending: list[Message] = [{"type": "http.request", "body": self._received, "more_body": False}]
+
+        async def replayed() -> Message:
+            return pending.pop() if pending else await receive()
+
+        await self._manager.handle_request(scope, replayed, send)

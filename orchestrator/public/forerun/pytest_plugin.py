@@ -1,7 +1,7 @@
 """A pytest plugin: the fixture ``forerun`` runs a task in the process of the test."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -20,7 +20,7 @@ class RunTask(Protocol):
         task: "Submittable",
         agents: "Iterable[Agents] | None" = None,
         *,
-        settings: "Settings | None" = None,
+        settings: "Settings | Mapping[str, Any] | None" = None,
         virtual_time: bool = True,
     ) -> "TaskView":
         """As `forerun.run`, in virtual time unless the test says otherwise: agents that sleep take no time."""
@@ -36,7 +36,7 @@ def forerun() -> RunTask:
         task: "Submittable",
         agents: "Iterable[Agents] | None" = None,
         *,
-        settings: "Settings | None" = None,
+        settings: "Settings | Mapping[str, Any] | None" = None,
         virtual_time: bool = True,
     ) -> "TaskView":
         return run(task, agents, settings=settings, virtual_time=virtual_time)

@@ -42,6 +42,43 @@ def test_an_undecorated_target_needs_only_a_capability():
     assert (spec.name, spec.kind) == ("where_now", AgentKind.SYNC)
 
 
+WITH_REFERENCE = {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "field", "message", "fix"),
+    [
+        ({"type": "strng"}, ".type", "'strng' is no type of JSON Schema", "did you mean 'string'?"),
+        ({"properties": {"n": {"type": "int"}}}, ".properties.n.type", "'int' is no type", "did you mean 'integer'?"),
+        ({"properties": {"n": "string"}}, ".properties.n", "'string' is not of type 'object'", "write {type: string}"),
+        ({"required": "n"}, ".required", "'n' is not of type 'array'", "see json-schema.org, draft 2020-12"),
+        ({"items": [{"type": "string"}]}, ".items", "is not of type 'object'", "write one schema for all elements"),
+        ({**WITH_REFERENCE, "$defs": {}}, ".$ref", "'#/$defs/A' leads nowhere", "point to a part of this schema"),
+    ],
+)
+@pytest.mark.parametrize("name", ["input_schema", "output_schema"])
+def test_a_schema_that_is_none_is_refused_before_an_output_is_checked_against_it(name, schema, field, message, fix):
+    with pytest.raises(InvalidCatalog) as caught:
+        parse_catalog({"agents": [{**COMMAND, name: schema}]})
+
+    assert caught.value.field == f"agents.0.{name}{field}"
+    assert message in caught.value.message
+    assert caught.value.fix.startswith(fix)
+
+
+def test_the_schemas_of_the_inputs_of_workflows_are_checked_too():
+    workflow = {"name": "w", "inputs": {"n": {"type": "int"}}, "steps": [{"id": "a", "capability": "x"}]}
+
+    with pytest.raises(InvalidCatalog, match="'int' is no type") as caught:
+        parse_catalog({"agents": [COMMAND], "workflows": [workflow]})
+
+    assert caught.value.field == "workflows.0.inputs.n.type"
+
+
+def test_a_schema_may_refer_to_its_parts():
+    assert parse_catalog({"agents": [{**COMMAND, "output_schema": WITH_REFERENCE}]}).by_name["c"].output_schema
+
+
 def test_commands_need_no_callable():
     catalog = parse_catalog({"agents": [COMMAND]})
 

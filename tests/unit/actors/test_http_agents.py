@@ -248,3 +248,24 @@ def test_a_get_request_is_pure_and_needs_no_cpu():
     assert agent.effect is Effect.PURE
     assert not agent.resources.amounts()
     assert agent.timeout_s == 60
+
+
+@pytest.mark.parametrize("query", ["$inputs.day", "since $inputs.day.start"])
+def test_a_reference_in_a_template_is_refused_with_the_form_of_templates(query: str):
+    entry = {"name": "a", "capability": "c", "kind": "http", "target": "https://a.example/x", "effect": "pure"}
+
+    with pytest.raises(InvalidCatalog) as caught:
+        parse_catalog({"agents": [{**entry, "settings": {"query": {"d": query}}}]})
+
+    assert "is a reference of workflows" in caught.value.message
+    assert (caught.value.field, caught.value.fix) == (
+        "agents.0.settings.query.d",
+        "write {{ day }}, and bind day in the steps",
+    )
+
+
+def test_other_texts_with_a_dollar_stay_what_they_are():
+    entry = {"name": "a", "capability": "c", "kind": "http", "target": "https://a.example/x", "effect": "pure"}
+    body = {"sum": "$item.price", "costs": "$5", "text": "in $inputs, or {{ a }}"}
+
+    assert parse_catalog({"agents": [{**entry, "settings": {"body": body}}]}).agents[0].settings["body"] == body

@@ -139,6 +139,40 @@ async def test_a_bad_parameter_is_named(http, params):
     assert problem["field"] == f"query.{next(iter(params))}"
 
 
+TASK_ID = "t000000000000-0000000000000000"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field", "fix"),
+    [
+        ("GET", "/v1/tasks?stauts=failed", "query.stauts", "did you mean 'status'?"),
+        ("POST", "/v1/tasks?wait=5", "query.wait", "did you mean 'wait_s'?"),
+        ("POST", f"/v1/tasks/{TASK_ID}:retry?from=fetch", "query.from", "did you mean 'from_step'?"),
+        ("POST", f"/v1/tasks/{TASK_ID}/callbacks/paid?ttl=5", "query.ttl", "did you mean 'ttl_s'?"),
+        ("GET", f"/v1/tasks/{TASK_ID}/logs?lvel=error&step=fetch", "query.lvel", "did you mean 'level'?"),
+        ("GET", f"/v1/tasks/{TASK_ID}/events?format=ag-ui&from=3", "query.from", "did you mean 'format'?"),
+        ("GET", f"/v1/tasks/{TASK_ID}/changes?since=3", "query.since", "there are after"),
+        ("POST", "/v1/learner/rollback?verison=3", "query.verison", "did you mean 'version'?"),
+        ("GET", "/v1/agents?name=x", "query.name", "this route has none: leave it out"),
+    ],
+)
+async def test_an_unknown_parameter_is_refused_with_the_nearest_one(http, method, path, field, fix):
+    problem = await refused(http, 422, await http.request(method, path, json={}))
+
+    assert (problem["detail"], problem["field"], problem["fix"]) == ("unknown parameter", field, fix)
+
+
+@pytest.mark.parametrize("path", ["/healthz?x=1", "/metrics?x=1", "/?x=1", "/docs?x=1"])
+async def test_probes_scrapers_and_the_page_may_be_asked_with_any_parameter(http, path):
+    assert (await http.get(path)).status_code == 200
+
+
+async def test_an_outside_system_may_add_parameters_to_a_signed_address(http):
+    reply = await http.post(f"/v1/callbacks/{TASK_ID}/paid?expires=1&signature=x&from=bank")
+
+    assert reply.status_code == 403
+
+
 async def test_a_full_queue_answers_when_to_try_again(http, task):
     for _ in range(50):
         assert (await http.post("/v1/tasks", json=task)).status_code == 202

@@ -149,6 +149,27 @@ def test_a_database_that_a_journal_cannot_be_in_is_refused(monkeypatch, url, sai
     assert "p4ss" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "said", "fix"),
+    [
+        ("files:///shared", "fsspec knows no 'files:'", "did you mean 'file'?"),
+        ("nfs://host/shared", "fsspec knows no 'nfs:'", "there are abfs, file, gs, hdfs, s3, sftp, webdav"),
+        ("file:/shared/outputs", "'file:/shared/outputs' is no URL", "write file:///shared/outputs"),
+        ("wandb://bucket", "wandb:// needs wandbfs, which is not installed", "pip install wandbfs"),
+    ],
+)
+def test_a_folder_of_outputs_that_cannot_be_written_is_refused(url, said, fix):
+    with pytest.raises(InvalidSettings, match=said) as caught:
+        load_settings(flags={"outputs": {"url": url}})
+
+    assert (caught.value.field, caught.value.fix) == ("outputs.url", fix)
+
+
+@pytest.mark.parametrize("url", ["file:///shared/outputs", "memory://outputs", "/shared/outputs"])
+def test_a_folder_of_outputs_may_be_any_that_fsspec_knows(url):
+    assert load_settings(flags={"outputs": {"url": url}}).outputs.url == url
+
+
 def test_the_tree_is_frozen_and_secrets_do_not_show():
     settings = load_settings(flags={"llm": {"api_key": "s3cret"}, "journal": {"url": "postgresql://u:p4ss@h/d"}})
 

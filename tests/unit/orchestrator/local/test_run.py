@@ -12,7 +12,7 @@ from actors.agent import agent
 from actors.context import Context
 from actors.errors import InvalidAgent, InvalidCatalog
 from forerun import run, run_async
-from orchestrator.errors import InvalidRequest
+from orchestrator.errors import InvalidRequest, InvalidSettings
 from orchestrator.local.ports import room_for
 from planners.agents import AgentSpec, Catalog
 from planners.resources import Resources
@@ -60,6 +60,26 @@ def test_functions_that_no_other_process_could_import_are_agents():
         return secret
 
     assert run(one("tell"), [tell]).outputs == {"s": "closure"}
+
+
+def test_settings_may_be_a_mapping():
+    assert run(chain(), [greet, count], settings={"gate": {"alpha": 0.5}}).status is RunStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "fix"),
+    [
+        ({"gate": {"alhpa": 0.5}}, "gate.alhpa", "alpha"),
+        ("settings.yaml", "settings", "forerun.load_settings(Path('settings.yaml'))"),
+        ([], "settings", "give a mapping"),
+    ],
+)
+def test_settings_that_are_none_are_refused_with_what_to_give(settings, field, fix):
+    with pytest.raises(InvalidSettings) as caught:
+        run(chain(), [greet, count], settings=settings)
+
+    assert caught.value.field == field
+    assert fix in caught.value.fix
 
 
 async def test_it_runs_on_and_beside_an_event_loop():
