@@ -4,8 +4,9 @@
 import re
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +15,12 @@ from orchestrator.cli.options import AsJson, DataDir, SettingsFile
 from orchestrator.cli.output import console, print_json
 from orchestrator.config import load_settings
 from orchestrator.errors import InvalidOption, InvalidSettings
+from orchestrator.gateway.task_ids import admitted_at_s
 from orchestrator.settings import Settings
+from planners.model import TaskId
+
+if TYPE_CHECKING:
+    from reconciler.journal import Journal
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -46,11 +52,20 @@ def gc(
             # Imported here: most journals have no such folder.
             from actors.payloads.folder import PayloadFolder  # noqa: PLC0415 (see above)
 
-            PayloadFolder(settings.outputs.url).remove_of_deleted_tasks(lambda task: journal.view(task) is not None)
+            PayloadFolder(settings.outputs.url).remove_of_deleted_tasks(partial(_keeps, journal, before_s))
     if as_json:
         print_json({"deleted": 0 if dry_run else count, "matching": count})
     else:
         console.print(f"{count} tasks {'would be ' if dry_run else ''}deleted")
+
+
+def _keeps(journal: "Journal", before_s: float, name: str) -> bool:
+    """Whether a folder among the outputs stays. What is no task's is not ours to remove.
+
+    A younger task than those that are deleted may have outputs before its admission is on disk.
+    """
+    at_s = admitted_at_s(name)
+    return at_s is None or at_s >= before_s or journal.view(TaskId(name)) is not None
 
 
 def seconds_in(duration: str) -> float:

@@ -45,3 +45,8 @@ def shard_of(task_id: TaskId, shards: int) -> int:
     if not _FORM.fullmatch(task_id):
         raise UnknownTask(f"there is no task '{task_id[:80]}'", "id", "`forerun list` (GET /v1/tasks) lists the tasks")
     return int(task_id[-16:], 16) % shards
+
+
+def admitted_at_s(name: str) -> float | None:
+    """When the task of this id was admitted, seconds since the epoch; None if this is not a task id."""
+    return int(name[1:13], 16) / 1000 if _FORM.fullmatch(name) else None

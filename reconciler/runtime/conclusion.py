@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from planners.model import AttemptId
 from reconciler.runtime.outbox import Outbox
 from reconciler.runtime.ports import Executor
 from reconciler.runtime.promotions import Promotions, all_out, quoted
@@ -17,7 +18,11 @@ _OUTPUTS_AT_ONCE = 100
 
 
 class Conclusion:
-    """Brings a run whose state has ended to the end of its task."""
+    """Brings a run whose state has ended to the end of its task.
+
+    Attributes:
+        lost: attempts whose outputs the task returns, and that went with their node or process before they were read.
+    """
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class Conclusion:
         self._outbox = outbox
         self._promotions = promotions
         self._lost_effects = lost_effects
+        self.lost: tuple[AttemptId, ...] = ()
 
     @property
     def succeeds(self) -> bool:
@@ -110,10 +116,23 @@ class Conclusion:
                 if number % _OUTPUTS_AT_ONCE == 0:
                     await asyncio.sleep(0)  # reading an output that is here gives the other runs no turn
         except LookupError as error:
+            self.lost = await self._gone()
+            wrong = "bind workflow.outputs to a part that the step's output has"
             failure = Failure(
                 kind=FailureKind.BAD_OUTPUT,
                 message=f"an output of the task cannot be read: {error.args[0]}",
-                fix="bind workflow.outputs to a part that the step's output has",
+                fix="submit the task again" if self.lost else wrong,
             )
             return Ending(c.RunStatus.FAILED, failure)
         return Ending(c.RunStatus.SUCCEEDED, outputs=outputs)
+
+    async def _gone(self) -> tuple[AttemptId, ...]:
+        returned = dict.fromkeys(one for source in self._end.outputs.values() for one in c.attempts_of(source))
+        return tuple([attempt for attempt in returned if not await self._is_there(attempt)])
+
+    async def _is_there(self, attempt: AttemptId) -> bool:
+        try:
+            await self._executor.value(self._run.id, c.OutputOf(attempt=attempt))
+        except LookupError:
+            return False
+        return True

@@ -43,6 +43,8 @@ _log = logging.getLogger(__name__)
 _LONGEST_WAY_S = 5.0
 # Commands that one event carries out before the other runs get a turn.
 _COMMANDS_AT_ONCE = 100
+# How often a run that has succeeded makes outputs again that were lost before the task has returned them.
+_MOST_REMADE = 3
 
 
 class Driver:
@@ -78,6 +80,7 @@ class Driver:
         self._handling = asyncio.Lock()  # held while a thread handles an event
         self._inbox = Inbox(shared.turns)
         self._written: Future[None] | None = admission
+        self._remade = 0
         self._loop = asyncio.get_running_loop()
         self._alarms = Alarms(self.run, self._clock, shared.delays, self._inbox.put, self._handling.locked)
         self._questions = Questions(ports.executor, admitted.id, weak_callback(self.post))
@@ -149,9 +152,11 @@ class Driver:
         """Drive the run from its admission, or from where it was recovered, to its end."""
         try:
             await self._begin()
-            while not self.run.status.ended:
-                await self._step(await self._inbox.next())
-            return await self._conclude()
+            while True:
+                while not self.run.status.ended:
+                    await self._step(await self._inbox.next())
+                if (view := await self._conclude()) is not None:
+                    return view
         finally:
             self._close()
 
@@ -285,13 +290,18 @@ class Driver:
         self._ports.executor.release(self.admitted.id)
         self._reservations.release()
 
-    async def _conclude(self) -> TaskView:
-        """Wait for promotions, fetch the outputs, and record how the run ended."""
+    async def _conclude(self) -> TaskView | None:
+        """Wait for promotions, fetch the outputs, and record how the run ended.
+
+        None: outputs were lost before they were fetched, and the run goes on to make them again.
+        """
         lost_effects = self._recovery.lost_effects if self._recovery is not None else None
         conclusion = Conclusion(self.run, self._ports.executor, self._outbox, self._promotions, lost_effects)
+        ending = await conclusion.ending(self._inbox.next)
+        if conclusion.lost and await self._reopens(conclusion.lost):
+            return None
         if conclusion.succeeds:
             self._remember()
-        ending = await conclusion.ending(self._inbox.next)
         if is_large(self.run):
             view = await asyncio.to_thread(task_view, self.admitted, self.run, ending=ending)
         else:
@@ -299,6 +309,14 @@ class Driver:
         self._progress.record()
         await self.log.conclude(view, self.run)
         return view
+
+    async def _reopens(self, lost: tuple[AttemptId, ...]) -> bool:
+        """Whether the run goes on to make outputs again. Those that are lost each time are given up."""
+        self._remade += 1
+        if self._remade <= _MOST_REMADE:
+            reason = "its output was lost before the task could return it"
+            await self._step(e.OutputsLost(at_s=self.now_s, attempts=lost, reason=reason))
+        return not self.run.status.ended
 
     def _remember(self) -> None:
         """Let later guesses learn from the optimal plan."""

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 import ray
 from attempts import until
-from goals import ANSWER, GOAL, goal_task
+from goals import ANSWER, GOAL, goal_task, request
 from shards import a_shard
 
 from benchmarks.scripted_llm import Fault, ScriptedLLM
+from orchestrator.service.parcels import Parcel
 from orchestrator.service.planning import RemotePlanning, create_planner
 from orchestrator.settings import LlmSettings, Settings
 from planners.agents import AgentSpec, Catalog
@@ -118,3 +119,20 @@ async def test_a_planner_that_is_killed_while_it_plans_fails_no_task(cluster, tm
 
             view = await service.ended(task)
             assert view.status == "succeeded", view.failure
+
+
+@pytest.mark.ray
+async def test_a_large_request_that_is_cancelled_at_once_is_not_planned(cluster, tmp_path):
+    """The cancel overtakes it: while it is unpacked in a thread, or while Ray holds it back."""
+    with ScriptedLLM({GOAL: ANSWER}, holds=threading.Semaphore(0)) as llm:
+        async with planned_by(llm, tmp_path, "overtaken") as (_, actor):
+            await actor.under_way.remote()
+            asked = Parcel(request(goal_task(inputs={"text": "x" * 5_000_000}), catalog=Catalog()))
+
+            plans = actor.plan.options(num_returns="streaming").remote(asked, "t", CATALOG.identity)
+            actor.stop.remote("t")
+
+            async with asyncio.timeout(30):
+                assert [await plan async for plan in plans] == []
+            assert await actor.under_way.remote() == 0
+            assert llm.sent == 0

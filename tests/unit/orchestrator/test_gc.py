@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from orchestrator.cli.app import app as cli
 from orchestrator.cli.gc import seconds_in
 from orchestrator.errors import InvalidOption
+from orchestrator.gateway.task_ids import new_task_id
 from planners.model import TaskId
 from planners.tasks import AdmittedTask, Task
 from reconciler.journal import Journal
@@ -78,3 +79,20 @@ def test_durations_have_a_unit(text, seconds):
 def test_other_texts_are_no_durations(text):
     with pytest.raises(InvalidOption, match="--older-than"):
         seconds_in(text)
+
+
+def test_only_outputs_of_deleted_tasks_are_removed_from_their_folder(data_dir):
+    """The bucket may hold other things, and a task that is being admitted is not in the journal yet."""
+    outputs = data_dir / "outputs"
+    gone = new_task_id(time.time() - 40 * DAY_S)
+    left = {"reports", "notes.txt", "old", new_task_id(time.time())}
+    for name in {gone, *left} - {"notes.txt"}:
+        (outputs / name).mkdir(parents=True)
+    (outputs / "notes.txt").write_text("mine")
+    settings = data_dir / "forerun.yaml"
+    settings.write_text(f"outputs: {{url: '{outputs.as_uri()}'}}\n")
+
+    result = forerun("gc", "--older-than", "30d", "--data-dir", data_dir, "--settings", settings)
+
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in outputs.iterdir()} == left

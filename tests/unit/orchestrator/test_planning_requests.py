@@ -44,6 +44,21 @@ async def test_what_the_making_raises_comes_after_what_was_made():
     assert len(under_way) == 0
 
 
+async def test_a_request_that_its_cancel_has_overtaken_is_not_planned():
+    """Of a large one: it is unpacked in a thread, and meanwhile the run has ended."""
+    under_way, began = PlanningRequests(), []
+
+    async def making():
+        began.append(True)
+        yield PLANS[0]
+
+    under_way.stop("t")
+
+    assert [plan async for plan in under_way.follow("t", making())] == []
+    assert not began
+    assert len(under_way) == 0
+
+
 @pytest.mark.parametrize("how", ["stop", "stop_all", "close"])
 async def test_a_cancelled_request_ends_and_its_planning_is_cancelled_wherever_it_waits(how):
     under_way, ended = PlanningRequests(), asyncio.Event()
@@ -55,7 +70,7 @@ async def test_a_cancelled_request_ends_and_its_planning_is_cancelled_wherever_i
         finally:
             ended.set()
 
-    under_way.stop("t")  # before there is any: nothing
+    under_way.stop("another")  # nothing to this one
     async with aclosing(under_way.follow("t", making())) as plans:
         assert await anext(plans) == PLANS[0]
         assert len(under_way) == 1
