@@ -188,7 +188,7 @@ class BuildShard:
 
     def _take_over(self, journal: Journal) -> None:
         """Take over the tasks that are the shard's own now."""
-        journal.claim()
+        journal.claim(self.settings.reconciler.shards)
         journal.redistribute(self._owner)
 
     async def _speculative_planner(self, advice: LearnedAdvice, journal: Journal) -> SpeculativePlannerPipeline:

@@ -74,9 +74,12 @@ class Journal(JournalQueries):
         self._writer.close()
         self._engine.dispose()
 
-    def claim(self) -> None:
-        """Take over the shard: from now on, entries of processes that claimed it earlier are refused (`Superseded`)."""
-        self._writer.ownership = claimed(self._engine, self._shard)
+    def claim(self, shards: int | None = None) -> None:
+        """Take over the shard: from now on, entries of processes that claimed it earlier are refused (`Superseded`).
+
+        ``shards``: how many there are, if known. Those of processes that claimed one beyond them are refused as well.
+        """
+        self._writer.ownership = claimed(self._engine, self._shard, shards)
 
     def redistribute(self, shard_of: Callable[[TaskId], int | None]) -> int:
         """Give every task to the shard that owns it now; returns how many were moved from or to this shard.

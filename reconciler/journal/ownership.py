@@ -42,10 +42,16 @@ class Ownership:
             )
 
 
-def claimed(engine: Engine, shard: int) -> Ownership:
-    """Claim a shard; durable when this returns. Read what is recorded of its runs afterwards, never before."""
+def claimed(engine: Engine, shard: int, shards: int | None = None) -> Ownership:
+    """Claim a shard; durable when this returns. Read what is recorded of its runs afterwards, never before.
+
+    ``shards``: how many there are now, if known. Of a service with more of them, the others may still run: their tasks
+    fall to these shards, so nobody may record anything as one of them any more.
+    """
     with engine.begin() as connection:
         table = SHARD_OWNERS
+        if shards is not None:
+            connection.execute(update(table).where(table.c.shard >= shards).values(epoch=table.c.epoch + 1))
         raised = connection.execute(update(table).where(table.c.shard == shard).values(epoch=table.c.epoch + 1))
         if raised.rowcount:
             return Ownership(shard, _epoch(connection, shard))
@@ -53,7 +59,7 @@ def claimed(engine: Engine, shard: int) -> Ownership:
         with engine.begin() as connection:
             connection.execute(insert(SHARD_OWNERS).values(shard=shard, epoch=1))
     except IntegrityError:  # another process has inserted it meanwhile
-        return claimed(engine, shard)
+        return claimed(engine, shard, shards)
     return Ownership(shard, 1)
 
 

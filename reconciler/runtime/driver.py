@@ -81,6 +81,7 @@ class Driver:
         self._inbox = Inbox(shared.turns)
         self._written: Future[None] | None = admission
         self._remade = 0
+        self._closed = False  # no event is read any more
         self._loop = asyncio.get_running_loop()
         self._alarms = Alarms(self.run, self._clock, shared.delays, self._inbox.put, self._handling.locked)
         self._questions = Questions(ports.executor, admitted.id, weak_callback(self.post))
@@ -138,7 +139,7 @@ class Driver:
 
     async def told(self, event: e.Told) -> bool:
         """Post what somebody says; whether it was the first to be read of its kind. Returns once it is durable."""
-        if (about := e.subject(event)) in self._resolutions:
+        if self._closed or (about := e.subject(event)) in self._resolutions:
             return False
         resolution = self._resolutions[about] = self._loop.create_future()
         self.post(event)
@@ -278,6 +279,7 @@ class Driver:
         self.log.promoted(attempt, self.now_s)
 
     def _close(self) -> None:
+        self._closed = True
         self._planning.stop()
         self._outbox.drop()
         self._promotions.close()

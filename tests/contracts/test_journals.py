@@ -251,6 +251,26 @@ def test_a_process_that_was_replaced_records_nothing_more(journal, url, task_id)
     successor.close()
 
 
+def test_a_shard_that_does_not_exist_any_more_records_nothing_more(url, task_id):
+    """A service with fewer shards has taken its tasks over, while its process still ran, cut off from the cluster."""
+    former, shards = Journal(url, shard=8_000_001), 8_000_001
+    former.claim(shards + 1)
+    former.admit(admitted(task_id)).result(5)
+
+    heir = Journal(url, shard=8_000_000)
+    heir.claim(shards)
+    assert heir.redistribute(lambda task: 8_000_000 if task == task_id else None) == 1
+    assert [each.id for each in heir.unfinished()] == [task_id]
+
+    with pytest.raises(Superseded):
+        former.append(task_id, [line(1)]).result(5)
+    with pytest.raises(Superseded):
+        former.admit(admitted(TaskId(f"{task_id}-2"))).result(5)
+    heir.append(task_id, [line(1, "from_the_heir")]).result(5)
+    for journal in (former, heir):
+        journal.close()
+
+
 def test_processes_that_claim_a_shard_at_once_get_different_claims(url, journal):
     with ThreadPoolExecutor(4) as pool:
         claims = list(pool.map(lambda _: claimed(journal._engine, journal._shard).epoch, range(8)))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attempts import until
@@ -16,11 +17,14 @@ from actors.catalog import catalog_of
 from forerun import agent
 from planners.model import TaskId
 from planners.tasks import AdmittedTask, Task
-from reconciler.errors import JournalUnavailable
+from reconciler.errors import JournalUnavailable, NotAsked
 from reconciler.state.commands import RunStatus
+from reconciler.state.events import StepAnswered
+from reconciler.state.run import RunState
 
 GUARD_S = 60.0
 STEPS = 5
+YES = StepAnswered(at_s=0, attempt="", by="ada")
 
 
 @agent("slow", expected_s=0.3)
@@ -153,3 +157,28 @@ async def test_a_full_disk_is_named_and_heals_when_there_is_room_again(small_dis
 
         await healthy(service)
         assert (await service.ended(await service.submit(chain(1)))).status is RunStatus.SUCCEEDED
+
+
+async def test_an_answer_to_a_run_that_breaks_meanwhile_is_refused_and_does_not_wait_for_ever(tmp_path, monkeypatch):
+    steps = [{"id": "sign", "approval": "Go on?"}]
+    task = Task.model_validate({"workflow": {"steps": steps}, "planning": {"mode": "list_schedule"}})
+
+    def stumbles(run: RunState, event: Any) -> None:
+        raise KeyError("s1")
+
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(task)
+        await until(lambda: service.shard._live[task_id].state.asked_by("sign") is not None, within_s=GUARD_S)
+        await healthy(service)
+        monkeypatch.setattr(RunState, "handle", stumbles)
+        with locked(tmp_path / "journal.sqlite3"):
+            cancelling = asyncio.ensure_future(service.shard.cancel(task_id))
+            driver = service.shard._live[task_id].driver
+            await until(lambda: driver._written is None, within_s=GUARD_S)  # it reads no event any more
+            answering = asyncio.ensure_future(service.shard.answer(task_id, "sign", YES))
+            await asyncio.wait([answering], timeout=0.1)
+        async with asyncio.timeout(GUARD_S):
+            with pytest.raises(NotAsked):
+                await answering
+        await cancelling
+        assert (await service.ended(task_id)).status is RunStatus.FAILED
