@@ -2,7 +2,7 @@
 # ruff: noqa: FBT002 - a command's parameters are the options people type, flags among them
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,11 +85,17 @@ def revoke(
     """Revoke a key. A running service refuses it after a second."""
     with _stored(data_dir, settings_file, must_exist=True) as stored:
         if not stored.revoke(key_id, time.time()):
-            raise InvalidOption(f"there is no valid key '{key_id}'", "KEY", "`forerun keys list` lists the keys")
+            raise InvalidOption(f"there is no valid key '{key_id}'", "KEY", _key_meant(key_id, stored.all()))
     if as_json:
         print_json({"revoked": key_id})
     else:
         console.print(f"key {escape(key_id)} is revoked")
+
+
+def _key_meant(name: str, known: "Sequence[StoredKey]") -> str:
+    """What to write in place of an id that there is not: several keys may have the name that was given."""
+    ids = [key.id for key in known if key.name == name and key.revoked_at_s is None]
+    return f"give the id of the key: {', '.join(ids)}" if ids else "`forerun keys list` lists the keys"
 
 
 def _settings(data_dir: Path | None, settings_file: Path | None) -> Settings:

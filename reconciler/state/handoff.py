@@ -114,7 +114,8 @@ class Failure(Versioned):
         """What happened and where, in one line: ``KeyError: 'text' at bad.py:9 in summarise``."""
         evidence = self.evidence or _NO_EVIDENCE
         raised = bool(evidence.exceptions) and evidence.exceptions[-1].error_type == self.error_type
-        said = f"{self.error_type}: {self.message}" if raised and self.message != self.error_type else self.message
+        named = self.message == self.error_type or f"{self.error_type}: " in self.message  # as in a task's failure
+        said = f"{self.error_type}: {self.message}" if raised and not named else self.message
         where = "" if evidence.frame is None else evidence.frame.where
         return said if where in said else f"{said} at {where}"
 

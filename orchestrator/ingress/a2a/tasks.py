@@ -88,7 +88,7 @@ def history_of(view: TaskView, answers: Iterable[EncodedEvent]) -> list[Message]
 def _told(view: TaskView) -> tuple[str, float]:
     """What is to be said about the status, and since when it holds, seconds from admission."""
     if view.status.ended:
-        failure = "" if view.failure is None else str(view.failure)
+        failure = "" if view.failure is None else view.failure.told
         return failure, view.ended_s or 0.0
     if (asked := question(view)) is not None:
         return asked.message, asked.since_s

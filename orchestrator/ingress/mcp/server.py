@@ -105,4 +105,4 @@ def _progress(view: TaskView) -> str:
 
 def _told(error: ForerunError) -> str:
     problem = describe(error, "")
-    return f"{problem.detail or problem.title}" + (f" Fix: {problem.fix}" if problem.fix else "")
+    return f"{problem.detail or problem.title}" + (f"; {problem.fix}" if problem.fix else "")

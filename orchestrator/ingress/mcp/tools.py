@@ -34,7 +34,7 @@ def result(view: TaskView) -> types.CallToolResult:
     if view.outputs is None:
         failure = view.failure
         told = f"the task {view.id} {view.status.value}" + (f": {failure.told}" if failure is not None else "")
-        fix = f" Fix: {failure.fix}" if failure is not None and failure.fix else ""
+        fix = f"; {failure.fix}" if failure is not None and failure.fix else ""
         return _result(told + fix, meta, error=True)
     output = view.outputs.get("output", view.outputs)
     text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)

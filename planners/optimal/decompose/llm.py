@@ -21,6 +21,7 @@ from planners.optimal.decompose.goals import GoalText
 from planners.optimal.decompose.json_stream import MalformedAnswer, StreamedObjects
 from planners.optimal.decompose.prompt import goal_text, repair_text, system_text
 from planners.optimal.decompose.provider import ChatTokens, Message, Tokens
+from planners.optimal.decompose.refusals import AGAIN, refusal
 from planners.optimal.decompose.schema import answer_schema
 from planners.optimal.decompose.step_validation import BadStep, StepValidation
 from planners.text.well_formed import well_formed, well_formed_json
@@ -29,12 +30,6 @@ from planners.workflow import Step
 _log = logging.getLogger(__name__)
 # Of a wrong answer, its end is quoted when the LLM is asked again.
 _MAX_QUOTED = 50_000
-_FIXES = {
-    401: "check the API key",
-    403: "check what the API key may do",
-    404: "check base_url and model",
-    429: "the provider limits the rate; wait, or raise the limit",
-}
 
 
 @dataclass(frozen=True)
@@ -140,7 +135,7 @@ class LLMDecomposer:
                 # The boundary to a library with many error types, and to the network below it.
                 except Exception as error:  # noqa: BLE001
                     # No cause is chained: the provider's answer may contain the key.
-                    raise self._failed(error) from None
+                    raise refusal(error, self._config, begun=bool(answer)) from None
                 patience_s, missing = self._config.stall_s, "no token"
                 if (left := left - len(chunk)) < 0:
                     raise self._too_long()
@@ -152,18 +147,11 @@ class LLMDecomposer:
     def _late(self, missing: str, patience_s: float, *, late: bool) -> DecomposeFailed:
         limit_s = self._config.timeout_s
         what = f"did not finish in {limit_s:g} s" if late else f"stalled: {missing} for {patience_s:g} s"
-        return DecomposeFailed(f"the LLM {self._config.model} {what}", "goal", "try again, or allow planning.fallback")
+        return DecomposeFailed(f"the LLM {self._config.model} {what}", "goal", AGAIN)
 
     def _too_long(self) -> DecomposeFailed:
         what = f"wrote more than {self._config.max_answer_chars} characters"
         return DecomposeFailed(f"the LLM {self._config.model} {what}", "goal", "split the goal, or try again")
-
-    def _failed(self, error: Exception) -> DecomposeFailed:
-        status = getattr(error, "status_code", None)
-        what = f"answered with HTTP {status}" if status else f"failed: {type(error).__name__}"
-        detail = self._config.scrubbed(str(error))
-        fix = _FIXES.get(status or 0, "try again, or allow planning.fallback")
-        return DecomposeFailed(f"the LLM {self._config.model} {what}: {detail}", "goal", fix)
 
 
 def _step(raw: dict[str, Any]) -> Step:

@@ -67,6 +67,13 @@ def test_the_traceback_begins_in_the_users_code():
     assert "run_in_process" not in trace
 
 
+def test_the_failure_of_a_task_names_the_exception_once():
+    failure = failed(f.summarises, document={})
+    of_task = failure.model_copy(update={"message": f"step 'a' failed after 2 tries: {failure.told}"})
+
+    assert of_task.told == of_task.message
+
+
 def test_a_group_of_one_exception_is_told_as_that_exception():
     failure = failed(f.gathers)
 

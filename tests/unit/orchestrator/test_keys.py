@@ -159,5 +159,15 @@ def test_a_key_that_does_not_exist_cannot_be_revoked(forerun):
     assert "forerun keys list" in result.stderr
 
 
+def test_a_name_in_place_of_an_id_is_refused_with_the_id(forerun):
+    forerun("keys", "create", "laptop")
+    (key,) = json.loads(forerun("keys", "list", "--json").stdout)["keys"]
+
+    result = forerun("keys", "revoke", "laptop")
+
+    assert result.exit_code == 2
+    assert f"give the id of the key: {key['id']}" in result.stderr
+
+
 def test_a_key_needs_a_name(forerun):
     assert forerun("keys", "create", " ").exit_code == 2

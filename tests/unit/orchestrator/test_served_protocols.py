@@ -8,13 +8,17 @@ import mcp_types as types
 import pytest
 
 from orchestrator.gateway.memory import MemoryGateway
+from orchestrator.ingress.a2a.tasks import status_of
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.keyring import Keyring
 from orchestrator.ingress.mcp.server import McpCalls
+from orchestrator.ingress.mcp.tools import result
 from orchestrator.keys import Scope, new_key
+from planners.model import TaskId
 from reconciler.state.commands import RunStatus
-from reconciler.views.models import TimelineBar
+from reconciler.state.handoff import Failure, FailureKind
+from reconciler.views.models import TaskView, TimelineBar
 
 from .conftest import CATALOG, NODES, SETTINGS
 
@@ -133,6 +137,17 @@ async def test_a_failed_run_ends_with_an_error_of_ag_ui(http, gateway, task):
     reply = await http.get(f"/v1/tasks/{task_id}/events", params={"format": "ag-ui"})
 
     assert '"type":"RUN_ERROR"' in reply.text
+
+
+def test_a_failed_task_tells_clients_what_happened_and_nothing_of_the_inside():
+    known = {"step": "run", "traceback": "Traceback (most recent call last)", "inputs": {"password": "p4ss"}}
+    failure = Failure(kind=FailureKind.ERROR, message="step 'run' failed: no", fix="correct it").with_evidence(**known)
+    view = TaskView(id=TaskId("t"), status=RunStatus.FAILED, submitted_at_s=0.0, ended_s=1.0, failure=failure)
+
+    over_a2a, over_mcp = status_of(view).message.parts[0].text, result(view).content[0].text
+
+    assert over_a2a == "step 'run' failed: no"
+    assert over_mcp == "the task t failed: step 'run' failed: no; correct it"
 
 
 class _Admitting(MemoryGateway):

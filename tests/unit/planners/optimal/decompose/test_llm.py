@@ -4,6 +4,7 @@ import json
 
 import pytest
 from goals import ANSWER, CATALOG, GOAL, steps
+from pydantic_ai.exceptions import ModelConnectionError, ModelHTTPError
 from pydantic_ai.models.function import FunctionModel
 
 from planners.agents import AgentSpec, Catalog
@@ -13,6 +14,7 @@ from planners.optimal.decompose.config import LLMConfig
 from planners.optimal.decompose.goals import GoalText
 from planners.optimal.decompose.llm import LLMDecomposer
 from planners.optimal.decompose.provider import ChatTokens
+from planners.optimal.decompose.refusals import refusal
 from planners.optimal.decompose.schema import answer_schema
 
 CONFIG = LLMConfig(base_url="http://nowhere.invalid", model="function")
@@ -123,3 +125,42 @@ async def test_a_plan_with_too_many_steps_ends_the_decomposition():
     with pytest.raises(DecomposeFailed, match="more than 2 steps"):
         await decomposed(made)
     assert len(received) == 1
+
+
+def caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+HIDDEN = LLMConfig(base_url="http://user:p4ss@llm.example/v1", model="small", api_key="s3cret")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "fix"),
+    [
+        (
+            caused(ModelConnectionError("small", "Connection error."), OSError("All connection attempts failed")),
+            "cannot be reached at http://llm.example/v1: Connection error: All connection attempts failed",
+            "check llm.base_url",
+        ),
+        (
+            ModelHTTPError(401, "small", {"message": "no key s3cret", "type": "x"}),
+            "answered with HTTP 401: no key ***",
+            "check the API key",
+        ),
+        (
+            ModelHTTPError(400, "small", {"error": {"message": "no response_format"}}),
+            "answered with HTTP 400: no response_format",
+            "check llm.model, llm.output and llm.extra",
+        ),
+        (ModelHTTPError(404, "small", "<html>"), "answered with HTTP 404: <html>", "check llm.base_url and llm.model"),
+        (ModelHTTPError(502, "small"), "answered with HTTP 502: nothing else", "try again"),
+        (ValueError("s3cret"), "failed: ValueError: ***", "try again"),
+    ],
+    ids=["no connection", "a wrong key", "refused", "another address", "a server error", "anything"],
+)
+def test_what_a_provider_said_is_told_with_what_to_do(error, message, fix):
+    refused = refusal(error, HIDDEN)
+
+    assert refused.message == f"the LLM small {message}"
+    assert refused.fix.startswith(fix)
