@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import lightgbm as lgb
 import numpy as np
 
 from learner.models.durations import DurationModel
@@ -109,6 +108,8 @@ def _decode_duration(files: Mapping[str, bytes], stored: Mapping[str, Any]) -> t
 
 
 def _trees(text: str) -> Trees:
+    import lightgbm as lgb  # noqa: PLC0415 -- it takes a second, and only stored models need it
+
     return Trees.of(lgb.Booster(model_str=text))
 
 

@@ -4,15 +4,17 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from learner.models.trees import Trees
 from learner.online.duration_windows import kaplan_meier_weights
 from planners.costs import Estimate
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 Floats = NDArray[np.float64]
 _MIN_ROWS = 200
@@ -127,11 +129,13 @@ def _model_loss(model: DurationModel, features: Sequence[Mapping[str, float]], y
     return pinball_loss(y, p50, 0.5, weights) + pinball_loss(y, p90, 0.9, weights)
 
 
-def _fit_quantile(x: Floats, y: Floats, weights: Floats, q: float) -> lgb.Booster:
+def _fit_quantile(x: Floats, y: Floats, weights: Floats, q: float) -> "lgb.Booster":
+    import lightgbm as lgb  # noqa: PLC0415 -- it takes a second, and only training needs it
+
     kept = weights > 0
     data = lgb.Dataset(x[kept], y[kept], weight=weights[kept])
     return lgb.train({**_PARAMS, "objective": "quantile", "alpha": q}, data, num_boost_round=_TREES)
 
 
-def _predict(booster: lgb.Booster, x: Floats) -> Floats:
+def _predict(booster: "lgb.Booster", x: Floats) -> Floats:
     return np.asarray(booster.predict(x), float)

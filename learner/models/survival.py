@@ -3,16 +3,17 @@
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold
 
 from learner.models.trees import Trees
 from learner.online.claim_calibration import fit_calibration
 from reconciler.gate import Calibration
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 Floats = NDArray[np.float64]
 FEATURES = ("claimed", "kind_rate", "agent_rate", "pair_rate", "log_expected_s", "parents")
@@ -90,6 +91,8 @@ def fit_survival(
     cut = _validation_start(groups)
     if len(y) < _MIN_ROWS or len(np.unique(y[:cut])) < 2 or len(np.unique(groups[:cut])) < _FOLDS:
         return None
+    from sklearn.model_selection import GroupKFold  # noqa: PLC0415 -- as LightGBM, below
+
     out_of_fold = np.empty(cut)
     for train, test in GroupKFold(_FOLDS).split(x[:cut], y[:cut], groups[:cut]):
         out_of_fold[test] = _predict(_fit_trees(x[train], y[train]), x[test])
@@ -115,11 +118,13 @@ def _validation_start(groups: NDArray[np.int64]) -> int:
     return cut
 
 
-def _fit_trees(x: Floats, y: Floats) -> lgb.Booster:
+def _fit_trees(x: Floats, y: Floats) -> "lgb.Booster":
+    import lightgbm as lgb  # noqa: PLC0415 -- it takes a second, and only training needs it
+
     return lgb.train(_PARAMS, lgb.Dataset(x, y), num_boost_round=_TREES)
 
 
-def _predict(booster: lgb.Booster, x: Floats) -> Floats:
+def _predict(booster: "lgb.Booster", x: Floats) -> Floats:
     return np.asarray(booster.predict(x), float)
 
 

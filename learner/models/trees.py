@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 # (feature, threshold, left, right, left if missing, missing counts as zero); a child below 0 is leaf ~child.
 _Split = tuple[int, float, int, int, bool, bool]
@@ -38,7 +39,7 @@ class Trees:
     trees: tuple[Tree, ...]
 
     @classmethod
-    def of(cls, booster: lgb.Booster) -> "Trees":
+    def of(cls, booster: "lgb.Booster") -> "Trees":
         """The trees of a booster with numerical features.
 
         Raises:

@@ -5,9 +5,8 @@ another kind of ranker fulfils `Ranker` and is chosen here.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +14,9 @@ from learner.predictor.arrays import Floats
 from learner.predictor.errors import CorruptPredictor
 from learner.predictor.features import CandidateFeatures
 from learner.predictor.ranker import JudgedCandidates, ListRanker, PointwiseRanker, Ranker
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 FOLDS = 3
 _LEAST_REQUESTS = 30  # below, a ranker learns noise
@@ -52,6 +54,8 @@ class CrossRanker(NamedTuple):
         Raises:
             CorruptPredictor: LightGBM cannot read it.
         """
+        import lightgbm as lgb  # noqa: PLC0415 -- it takes a second, and only stored rankers need it
+
         try:
             if stored is None:
                 return _joined([], np.zeros(0, dtype=int))
@@ -82,7 +86,7 @@ def fit_ranker(judged: Sequence[JudgedCandidates], seed: int) -> CrossRanker:
     return _joined([booster for ranker in rankers for booster in ranker.boosters], fold)
 
 
-def _joined(boosters: Sequence[lgb.Booster], fold: NDArray[np.int_]) -> CrossRanker:
+def _joined(boosters: Sequence["lgb.Booster"], fold: NDArray[np.int_]) -> CrossRanker:
     """Of a booster of all requests, then those of the folds. Their mean varies less than one alone."""
     if not boosters:
         return CrossRanker(None, (), fold)

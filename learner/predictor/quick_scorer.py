@@ -7,13 +7,15 @@ are the same to the last bit.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from learner.predictor.arrays import Columns, Floats
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 _Bits = NDArray[np.uint16]
 _MOST_LEAVES = 16
@@ -38,7 +40,7 @@ class QuickScorer(NamedTuple):
     boosters: int
 
     @classmethod
-    def of(cls, boosters: Sequence[lgb.Booster]) -> "QuickScorer | None":
+    def of(cls, boosters: Sequence["lgb.Booster"]) -> "QuickScorer | None":
         """The trees of the boosters; None if some have more than 16 leaves, categories or missing values."""
         read = [_trees(booster.model_to_string()) for booster in boosters]
         most = max(map(len, read), default=0)

@@ -5,9 +5,8 @@ Candidates of a list compete: the loss is that of choosing among them (ListNet, 
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +14,10 @@ from learner.predictor.arrays import Floats
 from learner.predictor.features import CandidateFeatures
 from learner.predictor.quick_scorer import QuickScorer
 
-Objective = Callable[[NDArray[np.float64], lgb.Dataset], tuple[NDArray[np.float64], NDArray[np.float64]]]
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+Objective = Callable[[NDArray[np.float64], "lgb.Dataset"], tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 _MOST_CERTAIN = 30.0  # log odds beyond which nothing changes
 _LEAST_CURVATURE = 1e-6
@@ -47,7 +49,7 @@ class ListRanker:
     That the true plan is none of them is one more candidate, of score 0.
     """
 
-    def __init__(self, boosters: Sequence[lgb.Booster], scorer: QuickScorer | None = None) -> None:
+    def __init__(self, boosters: Sequence["lgb.Booster"], scorer: QuickScorer | None = None) -> None:
         """``scorer``: of the boosters; None if it is yet to be made, which takes 20 ms."""
         self.boosters = tuple(boosters)
         if scorer is not None:
@@ -58,12 +60,25 @@ class ListRanker:
         return QuickScorer.of(self.boosters)
 
     def __getstate__(self) -> dict[str, Any]:
-        """With the tables of the trees: the first guess where it arrives does not wait until they are read again."""
-        return self.__dict__ | {"_scorer": self._scorer}
+        """With the tables of the trees: the first guess where it arrives does not wait until they are read again.
+
+        Boosters travel as text, so that a process that only guesses does without LightGBM, which takes a second to
+        import and 100 MB.
+        """
+        return {"texts": [booster.model_to_string() for booster in self.boosters], "_scorer": self._scorer}
+
+    @cached_property
+    def boosters(self) -> tuple["lgb.Booster", ...]:
+        """The boosters, read from their texts where they have travelled."""
+        import lightgbm as lgb  # noqa: PLC0415 -- see `__getstate__`
+
+        return tuple(lgb.Booster(model_str=text) for text in self.__dict__["texts"])
 
     @classmethod
     def fit(cls, lists: Sequence["JudgedCandidates"], requests: int, seed: int) -> "ListRanker":
         """One booster, from lists of candidates for so many requests."""
+        import lightgbm as lgb  # noqa: PLC0415 -- it takes a second, and only training needs it
+
         features = np.concatenate([one.considered.features for one in lists])
         truth = [one.truth / max(1.0, float(one.truth.sum())) for one in lists]
         objective = softmax_objective(np.concatenate(truth), [len(one) for one in truth])
@@ -89,7 +104,7 @@ class ListRanker:
 class PointwiseRanker:
     """Trees that judge each candidate by itself: what predictors of format 6 and before have."""
 
-    def __init__(self, booster: lgb.Booster) -> None:
+    def __init__(self, booster: "lgb.Booster") -> None:
         self.booster = booster
 
     def probabilities(self, candidates: CandidateFeatures) -> Floats:
@@ -114,7 +129,7 @@ def softmax_objective(truth: Floats, sizes: Sequence[int]) -> Objective:
     starts = np.cumsum(sizes) - np.array(sizes)
     of_list = np.repeat(np.arange(len(sizes)), sizes)
 
-    def gradients(scores: NDArray[np.float64], _: lgb.Dataset) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def gradients(scores: NDArray[np.float64], _: "lgb.Dataset") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         odds = np.exp(scores.clip(-_MOST_CERTAIN, _MOST_CERTAIN))
         probability = odds / (1 + np.add.reduceat(odds, starts))[of_list]
         return probability - truth, np.maximum(probability * (1 - probability), _LEAST_CURVATURE)

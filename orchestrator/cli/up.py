@@ -14,6 +14,7 @@ import typer
 
 from orchestrator.agent_files import load_agents
 from orchestrator.cli.exit_codes import ExitCode, report, reported
+from orchestrator.cli.imports import without_collections
 from orchestrator.cli.options import AsJson, DataDir, SettingsFile, only_given
 from orchestrator.cli.output import console, print_json
 from orchestrator.cli.reload import summary
@@ -141,7 +142,8 @@ def _started(settings: Settings, agents: Catalog, signals: ShutdownSignals) -> "
         CannotStart: says what failed.
     """
     try:
-        from orchestrator.service.wiring import start  # noqa: PLC0415 (see `_run`)
+        with without_collections():
+            from orchestrator.service.wiring import start  # noqa: PLC0415 (see `_run`)
 
         return start(settings, agents, on_connected=signals.install)
     except BaseException as error:

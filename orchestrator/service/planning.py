@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -29,10 +30,9 @@ from planners.agents import Catalog
 from planners.costs import CostModel, PriorCosts
 from planners.errors import ForerunError
 from planners.optimal.draft import DraftPlanner
-from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings
+from planners.optimal.planner import OptimalPlannerPipeline, OptimalSettings, prepare_solver
 from planners.plans import Plan
 from planners.requests import PlanRequest
-from planners.scheduling.cp_sat.solver import schedule
 from planners.speculative.planner import SpeculativePlannerPipeline
 from planners.tasks import Task
 
@@ -43,6 +43,12 @@ _RETRY_PAUSES_S = (1.0, 3.0, 6.0, 12.0)
 _MAX_PLANS = 10_000
 # Catalogs that the planner keeps: a long run may have been admitted many reloads ago.
 _MOST_CATALOGS = 32
+
+
+def _prepare() -> None:
+    """Import the solver, which takes half a second, before a task needs it."""
+    prepare_solver()
+    gc.freeze()  # as in __init__
 
 
 class PlannerActor:
@@ -67,8 +73,8 @@ class PlannerActor:
                 solves_at_once=settings.planning.solves_at_once,
                 time_limit_s=settings.planning.time_limit_s,
             ),
-            solver=schedule,
         )
+        self._preparing = threading.Thread(target=_prepare, name="solver", daemon=True)
         self._draft_decomposer = draft_decomposer(settings)
         self._drafts = DraftPlanner(lambda: self._costs, self._draft_decomposer)
         # A full collection of the 320,000 objects of modules and catalog held up all plans for 0.25 s, after every 45.
@@ -123,7 +129,10 @@ class PlannerActor:
 
     async def under_way(self) -> int:
         """Number of plans in progress."""
-        self._lag.start()  # the first ping comes soon; __init__ may not run on the event loop
+        # The first ping comes soon, when everything else has started. __init__ may not run on the event loop.
+        self._lag.start()
+        if self._preparing.ident is None:
+            self._preparing.start()
         return len(self._requests)
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from actors.executor.measurements import Measurements
 from actors.executor.ray_cluster import RayCluster
 from actors.executor.ray_executor import RayExecutor
 from learner.models.plan_examples import plan_example
+from learner.predictor import PlanExample
 from orchestrator.callback_urls import callback_urls
 from orchestrator.drafts import Drafts
 from orchestrator.gateway.actor_calls import NAMESPACE
@@ -46,6 +47,7 @@ from reconciler.state.outcomes import Outcome
 
 _PLANS_RESTORED = 2_000
 _OUTCOMES_RESTORED = 50_000
+_LOOKUPS, _LOOKUP_PAUSE_S = 100, 0.05
 _log = logging.getLogger(__name__)
 
 
@@ -98,23 +100,25 @@ class BuildShard:
         """Build a shard. ``started`` ends what has been started."""
         settings = self.settings
         ServiceLog.of(settings).install(f"shard-{index}")
-        planner = ray.get_actor(PLANNER, namespace=NAMESPACE)
-        # Of a shard that is restarted after a crash: the catalog may have been reloaded since its first start.
-        catalog = await planner.catalog.remote()
+        planner = await _named(PLANNER)
+        catalog = await self._newest_catalog(planner)
         # The speculative planner works on small matrices, for which BLAS threads are ten times slower.
         threadpool_limits(1)
         shards: list[Shard] = []
-        executor = self._executor(index, catalog, lambda: cluster)
+        limits = AdmissionLimits(catalog) if settings.reconciler.shards == 1 else await _shared_limits(index, catalog)
+        executor = self._executor(catalog, limits, lambda: cluster)
         started.callback(executor.close)
         cluster = self._cluster(executor, shards)
         started.push_async_callback(cluster.stop)
         await cluster.start()
         if any(CONTAINERS in agent.resources.custom for agent in catalog.agents):
             await cluster.measured()  # else its first tasks would be refused
-        await executor.prepare([node.id for node in cluster.snapshot().nodes])
+        # Hosts take as long to start as all that follows.
+        hosts = asyncio.ensure_future(executor.prepare([node.id for node in cluster.snapshot().nodes]))
+        started.callback(hosts.cancel)
         metrics, planning_metrics, lag = shard_metrics(index, executor.outages)
         started.callback(lag.stop)
-        learner = ray.get_actor(LEARNER, namespace=NAMESPACE) if settings.learner.enabled else None
+        learner = await _named(LEARNER) if settings.learner.enabled else None
         journal = await asyncio.to_thread(Journal, settings.journal_url, index, JournalMetrics(metrics.registry, index))
         started.push_async_callback(asyncio.to_thread, journal.close)
         await asyncio.to_thread(self._take_over, journal)
@@ -135,11 +139,19 @@ class BuildShard:
         )
         if learner is not None:
             await _restored(learner, journal)
+        await hosts
         advice.start()
         on_close = (lag.stop, advice.stop, cluster.stop, executor.close)
         most_live = max(1, settings.limits.max_queue // settings.reconciler.shards)
         shards.append(Shard(ports, journal, metrics, most_live=most_live, on_close=on_close))
         return shards[0]
+
+    async def _newest_catalog(self, planner: Any) -> Catalog:
+        """Since a shard that is restarted after a crash first started, the catalog may have been reloaded."""
+        if not ray.get_runtime_context().was_current_actor_reconstructed:
+            return self.catalog
+        reloaded: Catalog = await planner.catalog.remote()
+        return reloaded
 
     def _cluster(self, executor: RayExecutor, shards: Iterable[Shard]) -> RayCluster:
         """The cluster, which tells executor and shards of lost nodes."""
@@ -160,12 +172,12 @@ class BuildShard:
             measurements=Measurements(executor.held) if settings.measure else None,
         )
 
-    def _executor(self, index: int, catalog: Catalog, cluster: Callable[[], RayCluster]) -> RayExecutor:
+    def _executor(self, catalog: Catalog, limits: AdmissionControl, cluster: Callable[[], RayCluster]) -> RayExecutor:
         """The executor; ``cluster`` gives the cluster, which is created after it."""
         hosts = self.settings.hosts
         return RayExecutor(
             catalog,
-            limits=self._limits(index, catalog),
+            limits=limits,
             heartbeat_timeout_s=hosts.heartbeat_timeout_s,
             processes_per_node=hosts.processes_per_node,
             verify_timeout_s=hosts.verify_timeout_s,
@@ -177,14 +189,6 @@ class BuildShard:
             callbacks=callback_urls(self.settings),
             payloads=payload_store(self.settings),
         )
-
-    def _limits(self, index: int, catalog: Catalog) -> AdmissionControl:
-        """Those of agents and providers. A single shard has them to itself; several ask the actor that they share."""
-        if self.settings.reconciler.shards == 1:
-            return AdmissionLimits(catalog)
-        central = CentralLimits(catalog, ray.get_actor(LIMITS, namespace=NAMESPACE), index)
-        central.join()
-        return central
 
     def _take_over(self, journal: Journal) -> None:
         """Take over the tasks that are the shard's own now."""
@@ -208,6 +212,26 @@ class BuildShard:
             return None
 
 
+async def _named(name: str) -> Any:
+    """The service's actor of this name, which may be created a moment after the shard.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for _ in range(_LOOKUPS):
+        with suppress(ValueError):
+            return ray.get_actor(name, namespace=NAMESPACE)
+        await asyncio.sleep(_LOOKUP_PAUSE_S)
+    return ray.get_actor(name, namespace=NAMESPACE)
+
+
+async def _shared_limits(index: int, catalog: Catalog) -> AdmissionControl:
+    """Limits of agents and providers: a single shard has them to itself, several ask the actor that they share."""
+    central = CentralLimits(catalog, await _named(LIMITS), index)
+    central.join()
+    return central
+
+
 def _drafter(settings: Settings, planning: RemotePlanning) -> Drafts | None:
     draft = settings.llm.draft
     return None if draft is None else Drafts(draft, planning.draft)
@@ -221,16 +245,26 @@ def _advice(settings: Settings, catalog: Catalog, actors: tuple[Any, Any], journ
 
 
 async def _restored(learner: Any, journal: Journal) -> None:
-    """As `_restore`. A learner that does not answer now gets everything with a later exchange."""
+    """As `_restore`, if the journal holds anything: a new service does not wait for its learner.
+
+    A learner that does not answer now gets everything with a later exchange.
+    """
+    kept = await _kept(journal)
+    if not any(kept):
+        return
     try:
-        await _restore(learner, journal)
+        await learner.restore.remote(*kept)
     except RayError as error:
         _log.warning("the learner is away and learns later what the journal holds: %s", type(error).__name__)
 
 
 async def _restore(learner: Any, journal: Journal) -> None:
     """Send the journal's outcomes and plans to a learner that has just started."""
+    await learner.restore.remote(*await _kept(journal))
+
+
+async def _kept(journal: Journal) -> tuple[list[Outcome], list[PlanExample]]:
+    """The journal's outcomes, and its plans of goals."""
     plans = await asyncio.to_thread(lambda: list(journal.plans(_PLANS_RESTORED)))
     outcomes = await asyncio.to_thread(lambda: list(journal.outcomes(_OUTCOMES_RESTORED)))
-    examples = [plan_example(task.goal, plan, task.kind) for task, plan in plans if task.goal is not None]
-    await learner.restore.remote(outcomes, examples)
+    return outcomes, [plan_example(task.goal, plan, task.kind) for task, plan in plans if task.goal is not None]

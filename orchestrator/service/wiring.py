@@ -107,9 +107,10 @@ def start(settings: Settings, catalog: Catalog, on_connected: Callable[[], None]
     strategy = placement.scheduling_strategy
     # Ray can restart an actor only while the references of its arguments are held (ray #53727).
     references = [ray.put(catalog), ray.put(tool_texts(catalog)), ray.put(BuildShard(settings, catalog))]
-    actors = _service_actors(settings, references, strategy)
+    # The first actors get the processes that Ray has started already, and a service waits longest for its shards.
     actor_class, indices = shard_class(settings), range(settings.reconciler.shards)
     shards = [create(references[2], index, shard_name(index), strategy, actor_class) for index in indices]
+    actors = _service_actors(settings, references, strategy)
     starting = [shard.start.remote() for shard in shards]
     ingress = open_ingress(settings, catalog, placement, owns_ray=owns_ray)
     try:

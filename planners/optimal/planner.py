@@ -232,6 +232,12 @@ class OptimalPlannerPipeline:
         return plan.model_copy(update={"origin": f"fallback:{guess.origin}"})
 
 
+def prepare_solver() -> None:
+    """Import the solver in this thread, at a low priority, so that the first solve does not wait for it."""
+    _give_way()
+    import planners.scheduling.cp_sat.solver  # noqa: F401, PLC0415 (see above)
+
+
 def _give_way() -> None:
     """Give this thread, and those that a solver starts in it, less of a core than whatever else wants it."""
     if sys.platform == "linux":  # elsewhere the priority is that of the process
@@ -245,7 +251,7 @@ def _unrolled(workflow: GrowingWorkflow, request: PlanRequest) -> FlatWorkflow:
 
 
 def _cp_sat(flat: FlatWorkflow, request: PlanRequest, costs: CostModel, **options: Any) -> Plan:
-    # Imported in the thread of the first solve: it takes a second, while the first agents run already.
+    # Imported here: it takes half a second, while a service starts or the first agents run already.
     from planners.scheduling.cp_sat.solver import schedule  # noqa: PLC0415 (see above)
 
     return schedule(flat, request, costs, **options)

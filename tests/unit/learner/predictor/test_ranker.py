@@ -1,6 +1,8 @@
 """The ranker: candidates of a list compete, and none of them may be right."""
 
 import pickle
+import subprocess
+import sys
 
 import lightgbm as lgb
 import numpy as np
@@ -163,3 +165,25 @@ def test_a_ranker_travels_with_the_tables_of_its_trees(ranker, monkeypatch):
 
     arrived = pickle.loads(sent)  # noqa: S301 - its own
     assert np.array_equal(arrived.probabilities(listed(0.1, 0.95)), known)
+
+
+def test_a_ranker_that_has_travelled_guesses_without_lightgbm(ranker, tmp_path):
+    """To import it takes a second, in which the shard that gets the ranker would do nothing else."""
+    asked = listed(0.1, 0.95)
+    sent = tmp_path / "sent"
+    sent.write_bytes(pickle.dumps((ranker, asked)))
+    there = f"""
+import pickle, sys
+ranker, asked = pickle.loads(open({str(sent)!r}, "rb").read())
+print(ranker.probabilities(asked).tolist(), "lightgbm" in sys.modules)
+"""
+
+    told = subprocess.run([sys.executable, "-c", there], capture_output=True, text=True, timeout=60, check=True).stdout  # noqa: S603 - our own
+
+    assert told.strip() == f"{ranker.probabilities(asked).tolist()} False"
+
+
+def test_a_ranker_that_has_travelled_can_be_stored(ranker):
+    cross = CrossRanker(ranker, (), np.zeros(0, dtype=int))
+
+    assert cross._replace(ranker=pickle.loads(pickle.dumps(ranker))).stored() == cross.stored()  # noqa: S301 - its own
