@@ -96,6 +96,11 @@ class RunLog:
         self._news: asyncio.Event | None = None  # of those who wait
         self.ended = False
 
+    @property
+    def last_seq(self) -> int:
+        """The number of the last fact; 0 if there is none."""
+        return self._last_seq
+
     def record(
         self,
         event: e.Event,

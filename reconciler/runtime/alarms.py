@@ -1,6 +1,7 @@
 """Timers that wake a run at the moments it has asked for."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 
 from reconciler.runtime.message_delays import MessageDelays
@@ -42,7 +43,8 @@ class Alarms:
         self._post = post
         self._is_handled = is_handled
         self._loop = asyncio.get_running_loop()
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: list[tuple[float, asyncio.TimerHandle]] = []  # by moment of the run
+        self._gone_off_s = -math.inf  # the latest of them
         self._late: tuple[float, asyncio.TimerHandle] | None = None
 
     def set(self, command: c.WakeAt) -> None:
@@ -51,20 +53,26 @@ class Alarms:
             self._look_at(command.at_s, command.at_s)
             return
         if len(self._timers) >= _MOST_KEPT:
-            self._timers = [timer for timer in self._timers if timer.when() > self._loop.time()]
-        self._timers.append(self._timer(command.at_s, self._go_off, command.at_s))
+            self._timers = [(at_s, timer) for at_s, timer in self._timers if at_s > self._gone_off_s]
+        self._timers.append((command.at_s, self._timer(command.at_s, self._go_off, command.at_s)))
 
     def next_in_s(self, not_set: Iterable[c.Command] = ()) -> float | None:
-        """Seconds to the next alarm; None if there is none. ``not_set``: commands to look at where no alarm is set."""
-        timers = self._timers if self._late is None else [*self._timers, self._late[1]]
+        """Seconds to the next alarm, 0 if it is due; None if there is none.
+
+        ``not_set``: commands to look at where no alarm is set.
+        """
+        timers = [timer for at_s, timer in self._timers if at_s > self._gone_off_s]
+        if self._late is not None:
+            timers.append(self._late[1])
         seconds = [timer.when() - self._loop.time() for timer in timers]
-        if not timers:
-            seconds = [one.at_s - self._clock.now_s for one in not_set if isinstance(one, c.WakeAt)]
-        return min((after_s for after_s in seconds if after_s > 0), default=None)
+        if not self._timers:
+            ahead = (one.at_s for one in not_set if isinstance(one, c.WakeAt) and one.at_s > self._run.at_s)
+            seconds += [at_s - self._clock.now_s for at_s in ahead]
+        return min((max(0.0, after_s) for after_s in seconds), default=None)
 
     def close(self) -> None:
         """Cancel all timers."""
-        for timer in self._timers:
+        for _, timer in self._timers:
             timer.cancel()
         self._timers.clear()
         if self._late is not None:
@@ -76,6 +84,7 @@ class Alarms:
 
     def _go_off(self, at_s: float) -> None:
         """A timer may fire a moment early by another clock. It counts as due all the same: no other timer follows."""
+        self._gone_off_s = max(self._gone_off_s, at_s)
         self._post(e.TimePassed(at_s=max(at_s, self._clock.now_s)))
 
     def _look_at(self, at_s: float, due_s: float) -> None:

@@ -43,6 +43,8 @@ _log = logging.getLogger(__name__)
 _LONGEST_WAY_S = 5.0
 # Commands that one event carries out before the other runs get a turn.
 _COMMANDS_AT_ONCE = 100
+# Seconds without an event that a restart may lose.
+_NOTED_S = 1.0
 # How often a run that has succeeded makes outputs again that were lost before the task has returned them.
 _MOST_REMADE = 3
 
@@ -80,8 +82,7 @@ class Driver:
         self._handling = asyncio.Lock()  # held while a thread handles an event
         self._inbox = Inbox(shared.turns)
         self._written: Future[None] | None = admission
-        self._remade = 0
-        self._closed = False  # no event is read any more
+        self._remade, self._closed = 0, False
         self._loop = asyncio.get_running_loop()
         self._alarms = Alarms(self.run, self._clock, shared.delays, self._inbox.put, self._handling.locked)
         self._questions = Questions(ports.executor, admitted.id, weak_callback(self.post))
@@ -128,6 +129,14 @@ class Driver:
     def alarm_in_s(self) -> float | None:
         """Seconds to the next moment at which the run wants to be woken; None if there is none."""
         return self._alarms.next_in_s(() if self._recovery is None else self._recovery.commands)
+
+    def note_time(self) -> None:
+        """Record how far the run's time has come: the run is left to a restart, which goes on there."""
+        if self._closed or self.run.status.ended or self._handling.locked() or not self.log.last_seq:
+            return
+        passed = e.TimePassed(at_s=self.now_s)
+        if passed.at_s - self.run.at_s > _NOTED_S and not self.run.handle(passed):
+            self.log.record(passed, (), self.run)
 
     def dispatch_wait(self, attempt: AttemptId) -> DispatchWait | None:
         """Why a dispatched attempt has not begun."""
@@ -328,12 +337,8 @@ class Driver:
 
     async def abandon(self, error: Exception) -> TaskView:
         """Record that the run failed because of an error of the service. Whatever else is broken, this succeeds."""
-        ended = {
-            "status": c.RunStatus.FAILED,
-            "ended_s": self.now_s,
-            "failure": service_failure(error),
-            "saved_s": None,
-        }
+        failure = service_failure(error)
+        ended = {"status": c.RunStatus.FAILED, "ended_s": self.now_s, "failure": failure, "saved_s": None}
         view = admitted_view(self.admitted).model_copy(update=ended)
         try:
             view = task_view(self.admitted, self.run).model_copy(update=ended)

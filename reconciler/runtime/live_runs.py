@@ -39,7 +39,12 @@ class LiveRuns(dict[TaskId, LiveRun]):
             run.node_lost(node)
 
     async def stop(self) -> None:
-        """Stop driving. The tasks that have not ended stay unfinished in the journal."""
+        """Stop driving. The tasks that have not ended stay unfinished in the journal, with the time they have had."""
+        for task, run in self.items():
+            try:
+                run.driver.note_time()
+            except Exception:  # noqa: BLE001 -- a run that is broken must not keep the others from stopping
+                _log.exception("the time of task %s is not recorded", task)
         drives = [run.running for run in self.values()]
         for drive in drives:
             drive.cancel()

@@ -7,6 +7,7 @@ between counts.
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,12 +17,14 @@ from typing import Any
 from planners.model import TaskId
 from reconciler.errors import ShuttingDown
 from reconciler.journal.protocol import RunJournal
+from reconciler.journal.rows import event_row
 from reconciler.runtime.driver import Driver
 from reconciler.runtime.live_run import LiveRun
 from reconciler.runtime.ports import Clock
 from reconciler.runtime.resumption import recovered_driver
 from reconciler.runtime.shard_resources import ShardResources
 from reconciler.state.commands import RunStatus
+from reconciler.state.events import TimePassed
 from reconciler.state.limit_policy import asked
 from reconciler.state.run import RunState
 from reconciler.state.step_state import StepStatus
@@ -34,17 +37,23 @@ IDLE_S, IDLE_OF_MANY_S = 120.0, 30.0
 _MANY = 1_000
 _SWEEP_S = 20.0
 _AGAIN_S = 5.0
+_BEFORE_ALARM_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class ParkedRun:
-    """``at_s`` seconds after its admission, which is ``parked_s`` on the monotonic clock, it was parked."""
+    """``at_s`` seconds after its admission, which is ``parked_s`` on the monotonic clock, it was parked.
+
+    ``alarm_s``: when it is to be woken, seconds after its admission. ``last_seq``: the number of its last event.
+    """
 
     shared: ShardResources
     at_s: float
     parked_s: float
     view: bytes
     alarm: asyncio.TimerHandle | None
+    alarm_s: float
+    last_seq: int
 
 
 def only_waits(run: RunState) -> bool:
@@ -127,11 +136,20 @@ class Parking:
         return await asyncio.shield(self._waking[task])
 
     def close(self) -> None:
-        """Forget all alarms, set none any more, and wake no run: nothing would stop it."""
+        """Forget all alarms, set none any more, and wake no run: nothing would stop it. Their time is recorded."""
         self._closed = True
-        for parked in self._parked.values():
+        for task, parked in self._parked.items():
             if parked.alarm is not None:
                 parked.alarm.cancel()
+            if task not in self._waking:  # else its events are being read
+                self._note_time(task, parked)
+
+    def _note_time(self, task: TaskId, parked: ParkedRun) -> None:
+        """Record how far a run's time has come, so that a restart goes on there. What is due then is due there."""
+        now_s = min(self._elapsed_s(parked)(), parked.alarm_s - _BEFORE_ALARM_S)
+        if now_s > parked.at_s:
+            row = event_row(parked.last_seq + 1, TimePassed(at_s=now_s))
+            self._journal.append(task, [row])
 
     def _park(self, driver: Driver) -> None:
         task, delay_s = driver.admitted.id, driver.alarm_in_s
@@ -141,6 +159,8 @@ class Parking:
             parked_s=self._clock.monotonic_s(),
             view=driver.view().model_dump_json(exclude_defaults=True).encode(),
             alarm=None if delay_s is None else self._call(delay_s, task),
+            alarm_s=math.inf if delay_s is None else driver.now_s + delay_s,
+            last_seq=driver.log.last_seq,
         )
 
     def _call(self, delay_s: float, task: TaskId) -> asyncio.TimerHandle:

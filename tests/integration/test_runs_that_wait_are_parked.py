@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import time
 import tracemalloc
 
 import pytest
+from attempts import until
 from shards import a_shard, parked
 
 from actors.agent import agent
@@ -145,6 +147,48 @@ async def test_a_parked_run_takes_a_few_kilobytes(tmp_path):
             tracemalloc.stop()
 
     assert taken / len(ids) < 10_000
+
+
+def a_wait(seconds):
+    steps = [{"id": "pause", "wait": seconds}]
+    return Task.model_validate({"workflow": {"steps": steps}, "planning": {"mode": "list_schedule"}})
+
+
+async def waiting(service, task_id):
+    """Return once the pause has begun and that is recorded."""
+    driver = service.shard._live[task_id].driver
+    await until(lambda: driver.alarm_in_s is not None and driver.is_quiet, within_s=GUARD_S)
+
+
+async def test_a_run_that_is_parked_in_the_moment_it_is_to_be_woken_is_woken(tmp_path):
+    """The timer is due, and the event loop has not called it yet."""
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(a_wait(1.0))
+        await waiting(service, task_id)
+        while service.shard._live[task_id].driver.alarm_in_s:
+            pass  # nobody else has a turn
+        service.shard.parking.sweep(service.shard._live, idle_s=-1)
+        assert len(service.shard.parking) == 1
+
+        await until(lambda: service.seen.views, within_s=GUARD_S)
+    assert service.seen.views[0].status is RunStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("is_parked", [False, True])
+async def test_time_that_has_passed_without_an_event_counts_after_a_restart(tmp_path, monkeypatch, is_parked):
+    """Else a pause of a day would never end where the service is restarted every night."""
+    passed_s = 0.0
+    monkeypatch.setattr("shards.WallClock.monotonic_s", lambda _: time.monotonic() + passed_s)
+    async with a_shard(CATALOG, tmp_path) as service:
+        task_id = await service.submit(a_wait(86_400))
+        await waiting(service, task_id)
+        if is_parked:
+            await parked(service, task_id)
+        passed_s = 86_399.5
+
+    async with a_shard(CATALOG, tmp_path) as service:
+        await until(lambda: service.seen.views, within_s=GUARD_S)
+    assert service.seen.views[0].status is RunStatus.SUCCEEDED
 
 
 async def test_an_answer_still_holds_when_the_run_is_read_from_the_journal_again(tmp_path):

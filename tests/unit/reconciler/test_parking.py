@@ -20,6 +20,10 @@ class Away:
 
     def __init__(self):
         self.asked_s = []
+        self.recorded = []
+
+    def append(self, _task, rows):
+        self.recorded += [(row.seq, row.kind, row.at_s) for row in rows]
 
     async def recovered(self, _journal, _shared, _task, _elapsed_s):
         self.asked_s.append(asyncio.get_running_loop().time())
@@ -40,6 +44,7 @@ def parked(away):
     view = SimpleNamespace(model_dump_json=lambda **_: "{}")
     driver = SimpleNamespace(
         admitted=SimpleNamespace(id=TASK),
+        log=SimpleNamespace(last_seq=3),
         run=SimpleNamespace(attempts=SimpleNamespace(live={})),
         shared=None,
         now_s=0.0,
@@ -71,6 +76,9 @@ def test_nothing_is_tried_once_the_shard_has_closed(away, closed_s):
     in_virtual_time(scenario())
 
     assert len(away.asked_s) == (closed_s > ALARM_S)
+    assert away.recorded == [
+        (4, "time_passed", min(closed_s, ALARM_S - 0.01))
+    ]  # the alarm itself is due after a restart
 
 
 def test_an_alarm_under_way_when_the_shard_closes_is_the_last(away):
