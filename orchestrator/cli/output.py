@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from planners.amounts import dollars
-from planners.built_in_names import CALLBACK, JOIN
+from planners.built_in_names import APPROVAL, CALLBACK, JOIN
 from planners.graph import PlanFigures, PlanGraph
 from planners.model import StepId
 from planners.plans import Plan
@@ -163,6 +163,8 @@ def _question(task: str, reason: WaitReason) -> str:
     step = argument(reason.step)
     answers = f"forerun approve {task} {step}"
     answers += " --output JSON" if reason.agent == CALLBACK else f", or forerun reject {task} {step}"
+    if reason.agent == APPROVAL:
+        answers += f"; forerun show {task} {step} tells what it is about"
     return f"  [yellow]asks:[/] step {escape(reason.step)} is {escape(reason.message)}\n  [bold]fix:[/] {answers}"
 
 

@@ -190,7 +190,8 @@ class MemoryGateway(MemoryAnswers):
     async def step(self, task_id: TaskId, step: StepId) -> StepView:
         """See `Gateway`."""
         plans, timeline = await self.read(task_id, PlansView), await self.read(task_id, Timeline)
-        found = step_view(step, plans, timeline, self._find(task_id).admitted.task.values)
+        stored = self._find(task_id)
+        found = step_view(step, plans, timeline, stored.admitted.task.values, stored.outputs.__getitem__)
         if found is None:
             raise UnknownStep(f"the task has no step '{step}'", "step", "see the task's plans")
         return found

@@ -15,7 +15,7 @@ from reconciler.runtime.driver import Driver
 from reconciler.runtime.limit_answers import check_limits_answer
 from reconciler.runtime.ports import Executor
 from reconciler.runtime.step_answers import answer_of, heartbeat_of
-from reconciler.runtime.step_output import attempt_with_output, unknown_step
+from reconciler.runtime.step_output import attempt_with_output, held_output, unknown_step
 from reconciler.state.attempts import AttemptStatus
 from reconciler.state.commands import OutputOf, RunStatus
 from reconciler.state.events import (
@@ -147,7 +147,7 @@ class LiveRun:
 
         def project(run: RunState) -> StepView | None:
             plans = plans_view(run).model_copy(update={"optimal": run.whole_plan})
-            return step_view(step, plans, attempts, values)
+            return step_view(step, plans, attempts, values, lambda other: held_output(run, other))
 
         found = await self._projected(project)
         if found is None:

@@ -2,10 +2,13 @@
 
 from collections.abc import Collection
 
+from pydantic import JsonValue
+
 from planners.model import AttemptId, StepId, TaskId
 from planners.plans import Plan
 from planners.validation.suggestions import meant, shown
 from reconciler.errors import OutputNotReady, UnknownStep
+from reconciler.state.run import RunState
 from reconciler.views.models import Timeline
 from reconciler.views.step_view import steps_known
 
@@ -14,6 +17,20 @@ def unknown_step(step: StepId, task: TaskId, known: Collection[StepId] = ()) -> 
     """The error of a step that neither the plan nor the timeline of a task has, with the nearest of those ``known``."""
     listed = f"`forerun show {task}` (GET /v1/tasks/{task}/plans) names the steps"
     return UnknownStep(f"the task has no step '{shown(step)}'", "step", meant(step, known) or listed)
+
+
+def held_output(run: RunState, step: StepId) -> JsonValue:
+    """The output of a step, where the run itself holds it: small ones of steps that have finished.
+
+    Raises:
+        LookupError: it does not.
+    """
+    attempt = run.steps[step].attempt
+    handoff = None if attempt is None else run.attempts[attempt].handoff
+    if handoff is None or handoff.by_reference:
+        raise LookupError(step)
+    output: JsonValue = handoff.output
+    return output
 
 
 def attempt_with_output(step: StepId, timeline: Timeline, plan: Plan | None) -> AttemptId:

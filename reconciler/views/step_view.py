@@ -1,10 +1,10 @@
 """One step of a run with everything that is known of it: inputs, placements, attempts, the gate's decision. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic import Field, JsonValue
 
-from planners.bindings import Binding, InputRef, Value, follow, shorthand
+from planners.bindings import SPOKEN, Binding, InputRef, StepRef, Value, follow, shorthand
 from planners.model import Model, StepId, TaskId, Versioned, canonical_json
 from planners.plans import Placement, Plan, PlannedStep
 from reconciler.gate import Decision
@@ -16,12 +16,12 @@ _MOST_BYTES = 20_000
 
 
 class StepInput(Model):
-    """One input. ``known``: ``value`` is what it is bound to; values of other steps are in their outputs."""
+    """One input. ``known``: ``value`` is what it is bound to; large outputs of other steps are only referred to."""
 
     name: str = Field(description="The input's name")
     binding: JsonValue = Field(description="What it is bound to, as people write it")
     known: bool = Field(
-        default=False, description="Whether `value` is known: values of other steps are in their outputs"
+        default=False, description="Whether `value` is known: large outputs of other steps are only referred to"
     )
     value: JsonValue = Field(default=None, description="The value")
 
@@ -56,8 +56,27 @@ class StepView(Versioned):
     skipped: str | None = Field(default=None, description="Why it is not run, if it is skipped")
 
 
-def step_view(step: StepId, plans: PlansView, timeline: Timeline, values: Mapping[str, JsonValue]) -> StepView | None:
-    """The step; None if neither plan nor any attempt knows it. ``values`` are the inputs of the task."""
+def no_output(step: StepId) -> JsonValue:
+    """Where no outputs are at hand.
+
+    Raises:
+        LookupError: always.
+    """
+    raise LookupError(step)
+
+
+def step_view(
+    step: StepId,
+    plans: PlansView,
+    timeline: Timeline,
+    values: Mapping[str, JsonValue],
+    output_of: Callable[[StepId], JsonValue] = no_output,
+) -> StepView | None:
+    """The step; None if neither plan nor any attempt knows it.
+
+    ``values`` are the inputs of the task. ``output_of`` gives the output of another step, and raises LookupError where
+    it is not at hand.
+    """
     guess = plans.speculative.by_id.get(step) if plans.speculative else None
     planned = plans.optimal.by_id.get(step) if plans.optimal else None
     attempts = tuple(bar for bar in timeline.bars if bar.step == step)
@@ -71,7 +90,7 @@ def step_view(step: StepId, plans: PlansView, timeline: Timeline, values: Mappin
         step=step,
         capability=known.step.capability if known else next((bar.capability for bar in attempts), ""),
         title=known.step.title if known else "",
-        inputs=_inputs(known, values) if known else (),
+        inputs=tuple(_input(*each, values, output_of) for each in known.step.inputs.items()) if known else (),
         parents=known.step.parents if known else (),
         speculative=guess.placement if guess else None,
         optimal=planned.placement if planned else None,
@@ -97,23 +116,23 @@ def _decision(timeline: Timeline, step: StepId, known: PlannedStep | None) -> De
     return next((one for one in refused if one.agent == agent), refused[0] if refused else None)
 
 
-def _inputs(planned: PlannedStep, values: Mapping[str, JsonValue]) -> tuple[StepInput, ...]:
-    return tuple(_input(name, binding, values) for name, binding in planned.step.inputs.items())
-
-
-def _input(name: str, binding: Binding, values: Mapping[str, JsonValue]) -> StepInput:
+def _input(
+    name: str, binding: Binding, values: Mapping[str, JsonValue], output_of: Callable[[StepId], JsonValue]
+) -> StepInput:
     shown = StepInput(name=name, binding=_bounded(shorthand(binding)))
-    match binding:
-        case Value(value=literal):
-            return shown.model_copy(update={"known": True, "value": _bounded(literal)})
-        case InputRef(input=of, path=path) if of in values:
-            try:
+    try:
+        match binding:
+            case Value(value=literal):
+                value = literal
+            case InputRef(input=of, path=path):
                 value = follow(values[of], path)
-            except LookupError:
+            case StepRef(step=of, path=path) if path[:1] not in SPOKEN:
+                value = follow(output_of(of), path)
+            case _:
                 return shown
-            return shown.model_copy(update={"known": True, "value": _bounded(value)})
-        case _:
-            return shown
+    except LookupError:
+        return shown
+    return shown.model_copy(update={"known": True, "value": _bounded(value)})
 
 
 def _bounded(value: JsonValue) -> JsonValue:

@@ -71,6 +71,26 @@ def test_an_approval_is_given_or_rejected_with_a_comment(asked, approved):
     assert (answer["approved"], answer["comment"]) == (approved, "too long")
 
 
+def test_an_approval_shows_what_it_is_about(asked):
+    _, _, open_ = asked
+    question = open_().get_by_role("region", name="Question of step sign_off")
+
+    expect(question.locator("dt")).to_have_text(["text"])
+    expect(question.locator("dd")).to_have_text(["All is well."])
+
+
+def test_where_the_service_has_gone_an_answer_says_so(asked):
+    _, _, open_ = asked
+    question = open_().get_by_role("region", name="Question of step sign_off")
+    page = question.page
+    page.route("**/approvals/**", lambda route: route.abort())
+
+    question.get_by_role("button", name="Approve").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("The service does not answer Check that it runs")
+    expect(question).to_have_count(1)
+
+
 def test_a_callback_gets_its_message(asked):
     server, _, open_ = asked
     question = open_().get_by_role("region", name="Question of step paid")
@@ -110,7 +130,7 @@ def test_graph_and_table_show_steps_that_are_skipped_held_pending_and_in_doubt(a
     page.keyboard.press("Enter")
     expect(page.get_by_role("complementary")).to_contain_text("the route 'answer' takes another way")
     page.get_by_role("tab", name="Graph").click()
-    expect(page.get_by_text("15 steps, 1 to be unrolled, 1 skipped")).to_be_visible()
+    expect(page.get_by_text("16 steps, 1 to be unrolled, 1 skipped")).to_be_visible()
 
 
 def test_the_end_of_a_fan_out_and_what_was_given_up_is_told(asked):

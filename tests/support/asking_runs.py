@@ -7,7 +7,8 @@ import page_runs as runs
 from page_server import PageServer
 
 from planners.model import AttemptId, NodeId, StepId, TaskId
-from planners.workflow import Pending, Skipped
+from planners.plans import Placement, PlannedStep
+from planners.workflow import Pending, Skipped, Step
 from reconciler.state.commands import RunStatus
 from reconciler.state.fan_out_ends import Completion, CompletionReason
 from reconciler.state.waiting import WaitKind, WaitReason
@@ -37,6 +38,16 @@ _WAITING = (
         step=StepId("publish"), kind=WaitKind.FAN_OUT, since_s=4.0, message="each works on 2 elements at a time"
     ),
 )
+_SIGN_OFF = PlannedStep(
+    step=Step(
+        id=StepId("sign_off"),
+        capability="forerun.approval",
+        inputs={"text": "All is well.", "question": "May the briefing be published?", "on_expiry": "fail"},
+        after=(StepId("draft"),),
+    ),
+    placement=Placement(agent="forerun.approval", node=NodeId("head")),
+    work_key="sign_off",
+)
 _COMPLETION = Completion(
     fan_out=StepId("each"),
     succeeded=True,
@@ -53,7 +64,8 @@ async def asking(server: PageServer) -> TaskId:
     run = runs.briefing(name="A briefing that asks")
     task = await made_up_runs.submitted(server, run, age_s=AT_S)
     bars = [doubted(bar) for final in run.bars if (bar := run.bar_at(final, AT_S)) is not None]
-    plan = run.plan.model_copy(update={"pending": _PENDING, "skipped": _SKIPPED})
+    steps = (*run.plan.steps, _SIGN_OFF)
+    plan = run.plan.model_copy(update={"steps": steps, "pending": _PENDING, "skipped": _SKIPPED})
     doubt = Doubt(
         step=StepId("draft"),
         attempt=AttemptId("draft#1"),

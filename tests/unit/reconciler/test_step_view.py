@@ -6,6 +6,7 @@ from planners.bindings import Gather, InputRef, StepRef, Value
 from planners.model import StepId
 from planners.workflow import Step
 from reconciler.gate import Refusal
+from reconciler.runtime.step_output import held_output
 from reconciler.state import events as e
 from reconciler.views.models import Timeline
 from reconciler.views.projections import plans_view, timeline
@@ -51,6 +52,22 @@ def test_inputs_of_the_task_and_literals_are_values_and_outputs_are_references()
     assert (shown["read"].known, shown["read"].binding) == (False, "$steps.a.n")
     assert shown["all"].binding == ["$steps.a"]
     assert shown["large"].value == "(50002 bytes)"
+
+
+def test_an_output_that_the_run_holds_is_the_value_of_a_reference():
+    """Whoever approves a step is to see what it shows."""
+    inputs = {"text": StepRef(step=StepId("a")), "part": StepRef(step=StepId("a"), path=("n",))}
+    steps = [*chain("fetch"), Step(id=StepId("sign"), capability="solve", inputs=inputs)]
+    run, _ = speculating(steps)
+    run.handle(e.OptimalPlanReady(at_s=0.2, plan=plan(steps)))
+
+    def shown():
+        found = step_view(StepId("sign"), plans_view(run), timeline(run), {}, lambda step: held_output(run, step))
+        return {one.name: (one.known, one.value) for one in found.inputs}
+
+    assert shown() == {"text": (False, None), "part": (False, None)}
+    finished(run, "t.1", 0.5, output={"n": 3})
+    assert shown() == {"text": (True, {"n": 3}), "part": (True, 3)}
 
 
 def test_a_refusal_of_the_gate_is_known_also_after_the_plan_has_arrived():

@@ -24,11 +24,16 @@ export async function ask(path, {method = "GET", parameters = {}, body, signal, 
   for (let key = storedKey(); ; key = await keyFromUser(key)) {
     const sent = {...headers, ...(body === undefined ? {} : {"Content-Type": "application/json"})};
     if (key) sent.Authorization = `Bearer ${key}`;
-    const response = await fetch(url, {method, signal, headers: sent, body: body === undefined ? undefined : JSON.stringify(body)});
+    const response = await fetch(url, {method, signal, headers: sent, body: body === undefined ? undefined : JSON.stringify(body)}).catch(unanswered);
     if (response.status === 401) continue;
     if (!response.ok) throw await problem(response);
     return response;
   }
+}
+
+/** What browsers say where nothing answers is in words of their own. */
+function unanswered(error) {
+  throw error instanceof TypeError ? Object.assign(new Error("The service does not answer"), {fix: "Check that it runs, then try again."}) : error;
 }
 
 /** As `ask`, and read the answer as JSON. */

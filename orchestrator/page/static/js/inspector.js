@@ -7,6 +7,7 @@ import {lastLines} from "./logs.js";
 import {acting, retry} from "./task-actions.js";
 
 const REFRESH_MS = 700;
+const TERMS = new Set(["question", "on_expiry", "on_rejection"]);
 
 export class Inspector {
   constructor(parent, {id, close, select, textOf, showLogs, ended}) {
@@ -84,17 +85,10 @@ export class Inspector {
 
   inputs(view) {
     if (!view.inputs.length && !view.parents.length) return null;
-    const rows = view.inputs.map(input => [input.name, input.known ? h("pre", {tabindex: 0}, show(input.value)) : this.reference(input.binding)]);
+    const rows = view.inputs.map(input => [input.name, h("div", {}, h("pre", {tabindex: 0}, show(input.known ? input.value : input.binding)), links(stepsIn(input.binding), this.select))]);
     const others = view.parents.filter(parent => !JSON.stringify(view.inputs).includes(`$steps.${parent}`));
     if (others.length) rows.push(["after", links(others, this.select)]);
     return h("section", {}, h("h3", {}, "Inputs"), pairs(rows));
-  }
-
-  /** A reference to outputs: what is written, and a button that reads the value. */
-  reference(binding) {
-    const written = h("pre", {tabindex: 0}, show(binding));
-    const from = [...new Set((JSON.stringify(binding).match(/\$steps\.[^".]+/g) ?? []).map(text => text.slice(7)))];
-    return h("div", {}, written, links(from, this.select));
   }
 
   output(view) {
@@ -198,6 +192,17 @@ function placements(view) {
     placement ? [h("td", {}, placement.agent), h("td", {}, node(placement.node)), h("td", {class: "n"}, `${seconds(placement.start_s)} + ${seconds(placement.duration_s)}`)] : h("td", {colspan: 3, class: "soft"}, "not in this plan"));
   return h("section", {}, h("h3", {}, "Placements"), h("table", {class: "plain"}, h("tbody", {}, row("Speculative", view.speculative), row("Optimal", view.optimal))),
     view.probability === null ? "" : h("p", {class: "soft"}, `The guess gave it a probability of ${number(view.probability)}.`));
+}
+
+/** The steps that a binding refers to. */
+function stepsIn(binding) {
+  return [...new Set((JSON.stringify(binding).match(/\$steps\.[^".]+/g) ?? []).map(text => text.slice(7)))];
+}
+
+/** What an approval shows to whoever decides: its inputs, without the terms that it is asked under. */
+export function shownBy(view, select) {
+  const inputs = view.inputs.filter(input => !TERMS.has(input.name));
+  return inputs.length ? pairs(inputs.map(({name, known, value, binding}) => [name, h("div", {}, h("pre", {tabindex: 0}, show(known ? value : binding)), known ? "" : links(stepsIn(binding), select))])) : "";
 }
 
 function links(steps, select) {

@@ -2,6 +2,7 @@
 import {json, taskPath} from "./api.js";
 import {announce, h, keyed, say} from "./dom.js";
 import {argument} from "./format.js";
+import {shownBy} from "./inspector.js";
 import {acting} from "./task-actions.js";
 
 const LIMITS = {budget_usd: "budget in dollars", budget_tokens: "budget in tokens", deadline_s: "deadline in seconds from admission"};
@@ -47,11 +48,23 @@ export class Questions {
   }
 
   approval(one) {
+    const about = h("div", {class: "asked-about"});
+    this.readShown(one.step, about);
     return [
       h("p", {}, h("b", {}, "Step ", this.step(one.step), " asks: "), question(one)),
+      about,
       form([line("comment", "Comment (optional)"), by()], [["Approve", true], ["Reject", false]],
         (fields, approved) => this.send("approvals", one.step, {approved, comment: fields.comment, ...given(fields)})),
     ];
+  }
+
+  /** Read what the approval is about. If that fails, the step itself can be opened. */
+  async readShown(step, box) {
+    try {
+      box.replaceChildren(shownBy(await json(taskPath(this.id, "steps", step)), this.select));
+    } catch {
+      box.replaceChildren();
+    }
   }
 
   callback(one) {
@@ -137,7 +150,7 @@ function parsed(text) {
   try {
     return {output: JSON.parse(text)};
   } catch (error) {
-    throw Object.assign(new Error(`This is not JSON: ${error.message}`), {fix: 'Put texts in quotes: "text".'});
+    throw Object.assign(new Error(`This is not JSON: ${error.message}`), {fix: 'Put texts and names in quotes: {"name": "text"}.'});
   }
 }
 
