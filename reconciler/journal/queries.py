@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, case, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import OperationalError
 
@@ -25,6 +25,13 @@ from reconciler.state.outcomes import Outcome
 from reconciler.views.models import PlansView, StoredEvent, TaskFilter, TaskView, Timeline
 
 _ALL = TaskFilter()
+# A JSON document of PostgreSQL holds no zero byte, which a name, or the message of a failure, may have: one such task
+# would make every search among all of them fail. A backslash before it that is escaped itself is no part of it.
+_ZERO, _ANY_ZERO = "\\u0000", r"(?<!\\)((?:\\\\)*)\\u0000"
+_WITHOUT_ZEROS = case(
+    (func.strpos(SUMMARIES.c.summary, _ZERO) > 0, func.regexp_replace(SUMMARIES.c.summary, _ANY_ZERO, r"\1", "g")),
+    else_=SUMMARIES.c.summary,
+)
 UNENDED = tuple(status.value for status in RunStatus if not status.ended)
 _log = logging.getLogger(__name__)
 _Read = TypeVar("_Read")
@@ -94,7 +101,7 @@ class JournalQueries:
     def _field(self, *path: str) -> ColumnElement[Any]:
         """A text in a summary. No part of a path holds a quotation mark."""
         if self._engine.dialect.name == "postgresql":
-            text: ColumnElement[Any] = cast(SUMMARIES.c.summary, JSONB)[path].astext
+            text: ColumnElement[Any] = cast(_WITHOUT_ZEROS, JSONB)[path].astext
             return text
         return func.json_extract(SUMMARIES.c.summary, ".".join(["$", *(f'"{part}"' for part in path)]), type_=Text)
 

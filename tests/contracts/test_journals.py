@@ -251,6 +251,23 @@ def test_a_process_that_was_replaced_records_nothing_more(journal, url, task_id)
     successor.close()
 
 
+def test_a_zero_byte_in_a_text_of_one_task_does_not_break_the_search_among_all(journal, task_id):
+    """JSON may hold it, and PostgreSQL's documents may not."""
+    texts = {"name": "a\0\0b\\\0", "kind": r"k\u0000", "labels": {"team": "x\0", "shift": "day"}}
+    odd = admitted(task_id)
+    odd = odd.model_copy(update={"task": odd.task.model_copy(update=texts)})
+    journal.admit(odd).result(5)
+    plain = admitted(TaskId(f"{task_id}-2"))
+    plain = plain.model_copy(update={"task": plain.task.model_copy(update={"name": "plain", "labels": {"team": "y"}})})
+    journal.admit(plain).result(5)
+
+    assert [view.id for view in journal.page(10, where=TaskFilter(text="plain"))] == [plain.id]
+    assert [view.id for view in journal.page(10, where=TaskFilter(labels={"team": "y"}))] == [plain.id]
+    assert [view.id for view in journal.page(10, where=TaskFilter(labels={"shift": "day"}))] == [odd.id]
+    assert [view.id for view in journal.page(10, where=TaskFilter(text=r"k\u0000"))] == [odd.id]
+    assert {view.id for view in journal.page(10)} == {odd.id, plain.id}
+
+
 def test_a_shard_that_does_not_exist_any_more_records_nothing_more(url, task_id):
     """A service with fewer shards has taken its tasks over, while its process still ran, cut off from the cluster."""
     former, shards = Journal(url, shard=8_000_001), 8_000_001
