@@ -25,11 +25,12 @@ from reconciler.views.models import Changes, EventPage, FailuresView, PlansView,
 from reconciler.views.step_notes import notes_in
 from reconciler.views.step_view import StepView, step_view, steps_known
 
+_LOOK_S = 1.0
 _GONE = "its output was large and was deleted with the run; name it in workflow.outputs to have it returned"
 
 
 class EndedRun:
-    """A run that has ended. The journal is read in threads."""
+    """A run that has ended, or that another process drives. The journal is read in threads."""
 
     def __init__(self, view: TaskView, journal: RunJournal) -> None:
         self._view = view
@@ -45,16 +46,24 @@ class EndedRun:
         return self._view
 
     async def wait(self, wait_s: float) -> TaskView | None:
-        """The task as it ended."""
-        return self._view
+        """The task as it ended; None if it has not."""
+        await self._pause(wait_s)
+        return self._view if self.status.ended else None
+
+    async def _pause(self, wait_s: float) -> None:
+        """Nobody tells this process what another one does: whoever waits looks again, but not without a pause."""
+        if not self.status.ended:
+            await asyncio.sleep(min(wait_s, _LOOK_S))
 
     async def events(self, after: int, wait_s: float) -> EventPage:
         """A page of events after a sequence number."""
+        await self._pause(wait_s)
         rows = await asyncio.to_thread(self._journal.event_rows, self._view.id, after, limit=PAGE_EVENTS + 1)
         return await page_of(rows, ended=self.status.ended)
 
     async def logs(self, query: LogQuery, wait_s: float) -> LogPage:
         """What its attempts have printed and logged."""
+        await self._pause(wait_s)
         return await asyncio.to_thread(self._stored_logs, query)
 
     def _stored_logs(self, query: LogQuery) -> LogPage:
@@ -116,6 +125,7 @@ class EndedRun:
 
     async def changes(self, after: int, wait_s: float) -> Changes:
         """Everything, unless the caller has seen the last fact; nothing will follow."""
+        await self._pause(wait_s)
         seq = await asyncio.to_thread(self._journal.last_seq, self._view.id)
         timeline = await self.timeline() if seq > after else Timeline(task=self._view.id, bars=())
         return Changes(
