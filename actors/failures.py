@@ -9,7 +9,7 @@ from actors.errors import BadInput, BadOutput
 from actors.import_path import loaded
 from actors.invocation import Ended, Invocation
 from actors.masking import Mask
-from actors.raised import chain_of, definition_of, formatted, own_frame, raised_exceptions, text_of, unwrapped
+from actors.raised import Owner, chain_of, definition_of, formatted, own_frame, raised_exceptions, text_of, unwrapped
 from actors.stacks import frame_in
 from planners.errors import ForerunError
 from reconciler.state.evidence import FailureEvidence, Frame
@@ -61,7 +61,10 @@ def _evidence_of(error: BaseException, call: Invocation | None, mask: Mask, trac
     chain = chain_of(error)
     exceptions = raised_exceptions(chain, mask, package)
     stderr = mask.text(getattr(error, "stderr", ""))
-    frames = [own_frame(error.__traceback__, mask, package), *(raised.frame for raised in exceptions), frame_in(stderr)]
+    # An error of Forerun's own that went through a library, as when a request is refused, is none of the library's.
+    most = Owner.USER if isinstance(error, ForerunError) else Owner.INSTALLED
+    own = own_frame(error.__traceback__, mask, package, most=most)
+    frames = [own, *(raised.frame for raised in exceptions), frame_in(stderr)]
     return FailureEvidence(
         frame=next((frame for frame in frames if frame is not None), None) or _definition(error, target),
         exceptions=exceptions,

@@ -72,19 +72,22 @@ def text_of(error: BaseException) -> str:
         return ""
 
 
-def own_frame(trace: TracebackType | None, mask: Mask = _NO_SECRETS, package: str = "") -> Frame | None:
+def own_frame(
+    trace: TracebackType | None, mask: Mask = _NO_SECRETS, package: str = "", *, most: Owner = Owner.INSTALLED
+) -> Frame | None:
     """The innermost line of the user's own code; else of an installed package; None if all is Forerun's or Python's.
 
     Args:
         trace: of the exception.
         mask: of the secrets, which the line may hold.
         package: the top-level package of the agent, which is the user's own even if it is installed.
+        most: of whose code a line may be, at most.
     """
     found: Frame | None = None
-    best = Owner.HOST
+    best = most
     for frame, line in _steps(trace):
         owner = _owner_of(frame, package)
-        if owner < Owner.HOST and owner <= best:
+        if owner <= best:
             best, found = owner, _frame(frame, line, mask)
     return found
 

@@ -68,7 +68,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             if is_public(address) or any(address in network for network in self._networks):
                 return address
         fix = f"if this is meant, add '{host}' or its network to settings.allow of the catalog entry"
-        raise AddressRefused(f"'{host}' is {addresses[0]}, which is not a public address", "target", fix)
+        which = "" if str(addresses[0]) == host else f" is {addresses[0]}, which"
+        raise AddressRefused(f"'{host}'{which} is not a public address", "target", fix)
 
 
 def is_public(address: Address) -> bool:

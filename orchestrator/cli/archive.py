@@ -56,6 +56,8 @@ def export(
     """Write all ended tasks as JSON lines: tasks, results, events, logs and outcomes. The service may be running."""
     before_s = time.time() - seconds_in(older_than)
     settings = _settings(data_dir, settings_file)
+    if file != "-" and Path(file).is_file():  # an earlier export, whose tasks may be nowhere else by now
+        raise InvalidOption(f"{file} exists already", "FILE", "give another file")
     # Imported here: only these commands need it.
     from reconciler.journal.archive import Archive  # noqa: PLC0415 (see above)
 

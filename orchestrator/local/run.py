@@ -56,12 +56,19 @@ def run(
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(_run(prepared, catalog, settings, on_view))
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    # Not run while that error is handled: it would be the context of whatever an agent raises.
+    if not _on_an_event_loop():
         return whole_run()
     with ThreadPoolExecutor(1, thread_name_prefix="forerun-run") as thread:
         return thread.submit(whole_run).result()
+
+
+def _on_an_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def run_async(

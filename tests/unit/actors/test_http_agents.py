@@ -149,6 +149,15 @@ def test_addresses_that_are_not_public_are_refused_unless_allowed(address: str):
     assert "settings.allow" in failure.fix
 
 
+def test_a_refusal_of_forerun_names_no_line_of_the_library_that_it_went_through():
+    failure = ended(declared("http://127.0.0.1:9/x")).failure
+
+    assert failure is not None
+    assert failure.told == "'127.0.0.1' is not a public address"
+    assert failure.evidence is not None
+    assert (failure.evidence.frame, failure.evidence.traceback) == (None, "")
+
+
 @pytest.mark.parametrize(
     "address", ["10.0.0.1", "100.64.0.1", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "fe80::1"]
 )

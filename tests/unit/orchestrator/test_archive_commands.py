@@ -95,6 +95,18 @@ def test_only_old_tasks_are_exported_if_asked(data_dir, tmp_path):
     assert len((tmp_path / "old.jsonl").read_text().splitlines()) == 1
 
 
+def test_an_earlier_export_is_not_replaced(data_dir, tmp_path):
+    """Its tasks may have been deleted since."""
+    earlier = tmp_path / "old.jsonl"
+    earlier.write_text("kept")
+
+    result = forerun("export", earlier, "--data-dir", data_dir)
+
+    assert result.exit_code == 2
+    assert "exists already" in result.stderr
+    assert earlier.read_text() == "kept"
+
+
 def test_a_file_that_is_no_export_is_refused(data_dir, tmp_path):
     (tmp_path / "file").write_text("hello")
 

@@ -62,6 +62,19 @@ def test_functions_that_no_other_process_could_import_are_agents():
     assert run(one("tell"), [tell]).outputs == {"s": "closure"}
 
 
+def test_what_agents_raise_has_no_other_cause():
+    def at_once() -> str:
+        raise ValueError("no")
+
+    async def later() -> str:
+        raise ValueError("no")
+
+    for agent_of_mine in (at_once, later):
+        evidence = run(one(agent_of_mine.__name__), [agent_of_mine]).failure.evidence
+        assert [raised.said for raised in evidence.exceptions] == ["ValueError: no"]
+        assert "event loop" not in evidence.traceback
+
+
 def test_settings_may_be_a_mapping():
     assert run(chain(), [greet, count], settings={"gate": {"alpha": 0.5}}).status is RunStatus.SUCCEEDED
 
