@@ -63,7 +63,7 @@ class GroupWriter:
         self._queue = EntryQueue[Entry](_MOST_AT_ONCE)
         self._quick = QuickSwitches()
         self._closing = threading.Event()
-        self._taking = threading.Lock()
+        self._taking = threading.RLock()  # what a future calls back may withdraw another entry
         self._in_hand: frozenset[Future[None]] = frozenset()  # of the transaction under way
         self._began_s: float | None = None
         self.commits = 0
@@ -146,10 +146,11 @@ class GroupWriter:
             self._in_hand = frozenset()
 
     def _fail(self, batch: Sequence[Entry], error: Exception) -> None:
-        self._in_hand = frozenset()
-        for entry in batch:
-            if not entry.done.done():  # else it was withdrawn
-                entry.done.set_exception(error)
+        with self._taking:  # nothing is withdrawn between the look and the answer: this thread would end
+            self._in_hand = frozenset()
+            for entry in batch:
+                if not entry.done.done():  # else it was withdrawn
+                    entry.done.set_exception(error)
 
     def _write_once_it_can(self, batch: Sequence[Entry]) -> None:
         pause_s, last_tries = _FIRST_PAUSE_S, _LAST_TRIES

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -265,6 +266,27 @@ def test_an_entry_that_is_written_cannot_be_withdrawn(writer):
     durable.result(GUARD_S)
 
     assert not writer.withdraw(durable)
+
+
+def test_an_entry_that_is_withdrawn_in_the_moment_it_fails_does_not_end_the_thread(writer, engine):
+    """The event loop gives up what has stalled just when the database answers with an error."""
+
+    class Overtaken(Future[None]):
+        def set_exception(self, exception: BaseException | None) -> None:
+            withdrawing = threading.Thread(target=writer.withdraw, args=(self,), daemon=True)
+            if threading.current_thread() is writer._thread:
+                withdrawing.start()
+                withdrawing.join(0.2)  # as long as it may take that it waits for this thread
+            super().set_exception(exception)
+
+    entry = rows(1, 1)
+    entry.done = Overtaken()
+    failed = writer.write(entry)
+
+    with pytest.raises((IntegrityError, JournalUnavailable)):
+        failed.result(GUARD_S)
+    writer.write(rows(2)).result(GUARD_S)
+    assert written(engine) == [2]
 
 
 def wait_until(holds: Any) -> None:
