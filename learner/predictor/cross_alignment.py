@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from learner.predictor.alignment import AlignedWords, WordAlignment
+from learner.predictor.alignment import AlignedWords, Steps, WordAlignment
 from learner.predictor.arrays import Columns
 from learner.predictor.storage import under
 
@@ -29,16 +29,16 @@ class CrossAlignment:
     def fit(
         cls,
         requests: Sequence[str],
-        tools_of: Sequence[Sequence[int]],
+        steps_of: Sequence[Sequence[Steps]],
         descriptions: Sequence[str],
         tools: int,
         seed: int,
     ) -> "CrossAlignment":
-        """Learn from requests, the tools of their plans, and the first tools' descriptions."""
+        """Learn from requests, the steps of the plans that each got, and the first tools' descriptions."""
 
         def fitted(rows: Sequence[int]) -> WordAlignment:
-            texts, used = [requests[row] for row in rows], [tools_of[row] for row in rows]
-            return WordAlignment.fit(texts, used, descriptions, tools)
+            texts, plans = [requests[row] for row in rows], [steps_of[row] for row in rows]
+            return WordAlignment.fit(texts, plans, descriptions, tools)
 
         group = np.random.default_rng(seed).permutation(len(requests)) % _GROUPS
         without = [fitted(np.flatnonzero(group != number).tolist()) for number in range(_GROUPS)]

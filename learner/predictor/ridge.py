@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from learner.predictor.arrays import Columns, Floats
 
-_NEAREST = 300
-_NEAREST_FOR_PROFILE = 200  # fewer suffice: a profile is only compared with others
+_NEAREST = 600
+_NEAREST_FOR_PROFILE = 400  # fewer suffice: a profile is only compared with others
 _BLOCK = 50  # rows of weights copied at a time: they stay in the CPU cache until they are summed
 _NEGLIGIBLE = 0.05
 _PENALTIES = (0.1, 0.2, 0.4, 1.0)
@@ -42,6 +42,7 @@ class KernelRidge:
         self.weights = weights
         self.spread = np.zeros(len(weights), dtype=np.float32) if spread is None else spread
         self.column = np.arange(weights.shape[1]) if column is None else column
+        self._total = weights.sum(axis=0)
         if len(self.spread) != len(weights):
             raise ValueError("a regression and the spread of another")
         if len(self.column) and not 0 <= self.column.min() <= self.column.max() < weights.shape[1]:
@@ -70,15 +71,17 @@ class KernelRidge:
     def scores(self, kernel_row: Floats, nearest: int = _NEAREST) -> Floats:
         """One score per target for one new request, from the ``nearest`` examples most similar to it.
 
-        The squared kernel of the others is close to 0, and reading their weights takes most of the time.
+        The others count with their mean kernel: it is close to 0, and reading their weights takes most of the time.
+        With too few, scores differ from the exact ones, which the later stages learned from.
         """
         if len(kernel_row) <= nearest:
             return np.asarray((kernel_row @ self.weights)[self.column], dtype=np.float32)
-        rows = np.sort(np.argpartition(kernel_row, -nearest)[-nearest:])
-        out = np.zeros(self.weights.shape[1], dtype=np.float32)
+        order = np.argpartition(kernel_row, -nearest)
+        rows, mean = np.sort(order[-nearest:]), kernel_row[order[:-nearest]].mean()
+        out = mean * self._total
         for block in np.split(rows, range(_BLOCK, nearest, _BLOCK)):
-            out += kernel_row[block] @ self.weights[block]
-        return out[self.column]
+            out += (kernel_row[block] - mean) @ self.weights[block]
+        return np.asarray(out[self.column], dtype=np.float32)
 
 
 class StackedRidge:

@@ -53,8 +53,8 @@ def fit_models(examples: Sequence[PlanExample], catalog: Sequence[ToolText], see
     penalty = best_penalty(similarity, targets, parts, times, seed)
     ridge, left_out = StackedRidge.fit(similarity, targets, parts, penalty, times)
     among = similarity[: len(requests), : len(requests)]
-    tools_of = [sorted({tool for tools, _ in plans for tool in tools}) for plans in history.by_row]
-    alignment = CrossAlignment.fit(requests, tools_of, descriptions, len(space.tools), seed)
+    steps_of = [[steps for steps, _ in plans] for plans in history.by_row]
+    alignment = CrossAlignment.fit(requests, steps_of, descriptions, len(space.tools), seed)
     judgements = _judgements(space, history, requests, text, left_out, alignment, among, seed)
     familiar = float(np.quantile([one.recalled.similarity for one in judgements], _UNFAMILIAR_SHARE))
     stages = Stages(space, history, judgements, seed)

@@ -18,11 +18,11 @@ REQUESTS = [
     "alarm please",
     "hotel please",
 ]
-TOOLS = [[HOTEL], [TRAIN], [HOTEL, ALARM], [TRAIN, ALARM], [ALARM], [HOTEL]]
+STEPS = [[[HOTEL]], [[TRAIN]], [[HOTEL, ALARM]], [[TRAIN, ALARM]], [[ALARM]], [[HOTEL]]]
 
 
 def learned() -> WordAlignment:
-    return WordAlignment.fit(REQUESTS * 5, TOOLS * 5, ["", "", ""], 3)
+    return WordAlignment.fit(REQUESTS * 5, STEPS * 5, ["", "", ""], 3)
 
 
 def scores(request: str, *plans: NumberedPlan) -> np.ndarray:
@@ -40,6 +40,24 @@ def test_a_word_is_told_apart_from_the_words_it_always_comes_with():
     assert np.all(np.diff(aligned.position[:3]) > 0)
 
 
+def test_words_that_only_ever_come_together_are_told_apart_by_the_order_of_the_steps():
+    """In learning, what is named first is likelier to stem from a step that comes first."""
+    request = ["sleep at the inn then wake up by bell"]
+
+    of = WordAlignment.fit(request * 5, [[[HOTEL, ALARM]]] * 5, ["", "", ""], 3).of("inn bell")
+
+    assert of.ratio(ALL)[0].argmax() == HOTEL
+    assert of.ratio(ALL)[1].argmax() == ALARM
+
+
+def test_of_a_request_that_got_several_plans_each_counts_as_often_as_it_came():
+    often, rarely = [HOTEL, ALARM], [ALARM, HOTEL]
+
+    of = WordAlignment.fit(["inn then bell"] * 5, [[often, rarely, often]] * 5, ["", "", ""], 3).of("inn bell")
+
+    assert of.ratio(ALL)[0, HOTEL] > of.ratio(ALL)[0, ALARM]
+
+
 def test_ratios_of_some_tools_are_those_of_all():
     aligned = learned().of("hotel then alarm")
 
@@ -48,7 +66,7 @@ def test_ratios_of_some_tools_are_those_of_all():
 
 def test_pairs_that_are_kept_of_a_request_do_not_grow_with_the_tools():
     """Where steps are free text there are thousands, and training keeps the words of every request."""
-    few, many = (WordAlignment.fit(REQUESTS, TOOLS, [], tools).of("hotel then alarm") for tools in (3, 3_000))
+    few, many = (WordAlignment.fit(REQUESTS, STEPS, [], tools).of("hotel then alarm") for tools in (3, 3_000))
 
     assert len(few.more) == len(many.more)
 

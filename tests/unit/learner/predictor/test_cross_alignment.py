@@ -11,11 +11,11 @@ from learner.predictor.forecast import forecast
 HOTEL, TRAIN = 0, 1
 ALL = np.arange(2)
 REQUESTS = [*(f"reserve a hotel {word}" for word in ("now", "soon", "later", "today", "again")), "reserve a train now"]
-TOOLS = [*[[HOTEL]] * 5, [TRAIN]]
+STEPS = [*[[[HOTEL]]] * 5, [[TRAIN]]]
 
 
 def learned() -> CrossAlignment:
-    return CrossAlignment.fit(REQUESTS, TOOLS, [], 2, seed=0)
+    return CrossAlignment.fit(REQUESTS, STEPS, [], 2, seed=0)
 
 
 def test_what_only_a_request_itself_says_of_its_words_is_left_out():
@@ -36,7 +36,7 @@ def test_stored_alignments_say_the_same_of_new_and_old_requests():
 
 def test_a_model_with_one_alignment_judges_old_requests_by_that():
     """As those of format 6."""
-    whole = WordAlignment.fit(REQUESTS, TOOLS, [], 2)
+    whole = WordAlignment.fit(REQUESTS, STEPS, [], 2)
     alignment = CrossAlignment.from_arrays(whole.arrays())
 
     assert np.array_equal(alignment.of(REQUESTS[5], row=5).ratio(ALL), whole.of(REQUESTS[5]).ratio(ALL))
@@ -48,7 +48,7 @@ def test_groups_without_an_alignment_are_refused():
 
 
 def test_a_request_that_comes_again_is_forecast_from_the_alignment_without_it():
-    names = [("hotel",) if tools == [HOTEL] else ("train",) for tools in TOOLS]
+    names = [("hotel",) if plans == [[HOTEL]] else ("train",) for plans in STEPS]
     past = [PlanExample(text, steps, ()) for text, steps in zip(REQUESTS, names, strict=True)]
     predictor = TrainedPlanPredictor.fit(past, [])
     fitted = predictor.fitted

@@ -28,6 +28,15 @@ def test_scores_of_a_long_history_come_from_its_nearest_examples():
     assert np.allclose(KernelRidge(weights).scores(near), weights[:5].sum(axis=0))
 
 
+def test_the_examples_that_are_not_near_count_with_their_mean():
+    """They are many: without them, scores would differ from the exact ones, which the later stages learned from."""
+    far = np.full(3_000, 0.02, dtype=np.float32)
+    far[:5] = 1.0
+    model = KernelRidge(np.random.default_rng(0).random((3_000, 2)).astype(np.float32))
+
+    assert np.allclose(model.scores(far), far @ model.weights, rtol=1e-4)
+
+
 def test_second_regression_sharpens_what_the_first_expects():
     """Two kinds of example are similar; only how they are scored sets them apart."""
     kinds = np.arange(40) % 2
