@@ -113,11 +113,15 @@ class LearnerActor:
         """
         with self._lock:
             first, self._plans_restored = not self._plans_restored, True
-        for start in range(0, len(outcomes), _RESTORE_CHUNK):
-            self.record(outcomes[start : start + _RESTORE_CHUNK])
-        if first:
-            self.record_plans(examples)
-        self._restored = True  # only now: a restore that failed is repeated
+        try:
+            for start in range(0, len(outcomes), _RESTORE_CHUNK):
+                self.record(outcomes[start : start + _RESTORE_CHUNK])
+            if first:
+                self.record_plans(examples)
+        except BaseException:  # a restore that failed is repeated
+            self._plans_restored = self._plans_restored and not first
+            raise
+        self._restored = True
         return first
 
     def snapshot(self, since: int = -1) -> LearnerSnapshot | None:

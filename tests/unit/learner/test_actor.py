@@ -71,9 +71,11 @@ def test_a_restore_that_failed_is_repeated(learner, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(learner._learner, "observe", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            learner.restore(OUTCOMES)
+            learner.restore(OUTCOMES, list(examples(15)))
 
     assert not learner.record([])
+    assert learner.restore(OUTCOMES, list(examples(15)))
+    assert learner.status().plans == 15
 
 
 def failing(*_):
