@@ -9,7 +9,8 @@ from orchestrator.cli.output import coloured, progress_text, seconds
 from planners.amounts import dollars
 from planners.model import AttemptId, StepId
 from planners.plans import Plan
-from reconciler.views.models import Timeline, TimelineBar
+from reconciler.state.commands import RunStatus
+from reconciler.views.models import TaskView, Timeline, TimelineBar
 
 # Their values say what they are.
 _STATES = ("", "status", "verdict")
@@ -19,6 +20,11 @@ def timeline_table(timeline: Timeline, most: int = 40) -> Listing:
     """The latest attempts, at most ``most``."""
     hidden = max(0, len(timeline.bars) - most)
     return attempts_table(timeline.bars[-most:], f"({hidden} earlier attempts not shown)" if hidden else None)
+
+
+def nothing_begun(view: TaskView) -> str:
+    """In place of a table without rows."""
+    return "  no step has begun" + (": the plan is being made" if view.status is RunStatus.PLANNING else "")
 
 
 def attempts_table(bars: Iterable[TimelineBar], title: str | None = None) -> Listing:

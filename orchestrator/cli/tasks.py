@@ -30,7 +30,14 @@ from orchestrator.cli.output import (
     why,
 )
 from orchestrator.cli.step import print_step, print_step_json, read_step
-from orchestrator.cli.tables import failed_table, messages_table, plan_table, timeline_table, waiting_table
+from orchestrator.cli.tables import (
+    failed_table,
+    messages_table,
+    nothing_begun,
+    plan_table,
+    timeline_table,
+    waiting_table,
+)
 from orchestrator.cli.watch import watch
 from orchestrator.client.client import Client
 from orchestrator.config import parse_document
@@ -224,7 +231,7 @@ def show(
         if not as_json:
             console.print(task_summary(view), soft_wrap=True)
             timeline = await client.timeline(task_id)
-            console.print(timeline_table(timeline))
+            console.print(timeline_table(timeline) if timeline.bars else nothing_begun(view))
             evidence = view.failure.evidence if view.failure is not None else None
             told = evidence.attempt if evidence is not None else None
             for more in (failed_table(timeline, told), waiting_table(timeline), messages_table(timeline)):

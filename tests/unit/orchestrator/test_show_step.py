@@ -1,5 +1,6 @@
 """`forerun show TASK STEP`: one step with all its details."""
 
+import asyncio
 import json
 
 import httpx
@@ -12,6 +13,7 @@ from orchestrator.client.client import Client
 from planners.plans import Placement, Plan, PlanKind, PlannedStep
 from planners.workflow import Step
 from reconciler.gate import Appraisal, Decision, Refusal
+from reconciler.state.commands import RunStatus
 from reconciler.state.evidence import FailureEvidence, Frame
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.waiting import WaitKind, WaitReason
@@ -126,3 +128,17 @@ def test_a_step_that_waits_tells_why_and_what_the_gate_decided(waiting, shown):
 
     assert "waits: waiting for 1 CPU on node n1: 2 of 2 in use" in told
     assert "gate: refused (too dear): P 52%, L 0.800 s, C $0.0031" in told
+
+
+def test_a_task_without_attempts_says_so_in_place_of_an_empty_table(shown, app, gateway, task):
+    async def submitted() -> str:
+        async with Client("http://forerun", transport=httpx.ASGITransport(app)) as client:
+            return (await client.submit(task)).id
+
+    task_id = asyncio.run(submitted())
+    planning = shown(task_id).stdout
+    asyncio.run(gateway.end(task_id, RunStatus.CANCELLED))
+
+    assert "no step has begun: the plan is being made" in planning
+    assert shown(task_id).stdout.rstrip().endswith("no step has begun")
+    assert "verdict" not in planning
