@@ -1,4 +1,4 @@
-"""The processes that run agents on Ray: one host actor per node for async agents, a worker per attempt for all others.
+"""Processes that run agents on Ray: a host actor per node for async agents; workers, one attempt at a time, for others.
 
 Thousands of async agents share one process cheaply. But only a process of its own can be killed, and Ray accounts only
 for the resources of Ray tasks. So an async agent that declares resources runs in a worker too: Ray's scheduler is the
@@ -26,9 +26,16 @@ from actors.executor.host_output import HostOutput
 from actors.executor.host_socket import HostSocket, MessageStream, SocketAddress
 from actors.executor.loop_watch import LoopWatch
 from actors.executor.messages import packed, unpacked
-from actors.executor.process_remains import ProcessRemains, oom_kills, remains_of, remove_stale_stacks, watch
+from actors.executor.process_remains import (
+    ProcessRemains,
+    oom_kills,
+    remains_of,
+    remove_stale_stacks,
+    watch,
+    watch_next,
+)
 from actors.executor.worker_output import worker_captures
-from actors.invocation import Began, Ended, Invocation
+from actors.invocation import Began, Ended, Invocation, Result
 from actors.kinds.kind import kind_of
 from planners.agents import AgentKind, AgentSpec
 from planners.model import AttemptId
@@ -147,8 +154,7 @@ def worker(call: Invocation, *blobs: Any) -> Iterator[Any]:
     in the same call and for 1 ms. The items belong to the caller, so they outlive this process.
     """
     restrict_environment(call.env)
-    on_loop = kind_of(call.kind).runs_on_loop  # such kinds enforce their timeout themselves
-    yield Began(os.getpid(), watch(None if on_loop else call.timeout_s, call.attempt))
+    yield Began(os.getpid(), watch(_watched_s(call), call.attempt))
     result = run_in_process(call, blobs, *_captures_of(call))
     watch(None)
     yield result.ended
@@ -156,6 +162,20 @@ def worker(call: Invocation, *blobs: Any) -> Iterator[Any]:
         yield result.body
     if result.staged is not None:
         yield result.staged
+
+
+def run_next(call: Invocation) -> Result:
+    """Run one of the attempts that follow one another in this process, whose stacks are watched already."""
+    restrict_environment(call.env)
+    watch(_watched_s(call))
+    result = run_in_process(call, (), *_captures_of(call))
+    watch(None)
+    return result
+
+
+def _watched_s(call: Invocation) -> float | None:
+    """When the stacks of an attempt are written. Kinds that run on a loop enforce their timeout themselves."""
+    return None if kind_of(call.kind).runs_on_loop else call.timeout_s
 
 
 def _captures_of(call: Invocation) -> tuple[Captures, ...]:

@@ -68,6 +68,11 @@ class HostLink:
         if address is not None:
             self._stream = await connected(address, self._receive_message, self._lose)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the host is on this machine, and messages go through its socket."""
+        return self._stream is not None
+
     def close(self) -> None:
         """End the connection to the socket. Attempts that still run fail."""
         if self._stream is not None:

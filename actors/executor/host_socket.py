@@ -1,8 +1,8 @@
-"""A socket between an executor and a host on the same machine. A message costs a tenth of an actor call.
+"""A socket between an executor and a process of the same machine. A message costs a tenth of an actor call.
 
-The host listens on an abstract address, which leaves no file behind, and the executor learns name and key by an actor
-call. The key must be the first message of a connection; nothing else is read before it, because messages are pickles.
-Executors on other machines cannot connect, and use actor calls.
+One side listens on an abstract address, which leaves no file behind, and the other learns name and key through Ray. The
+key must be the first message of a connection; nothing else is read before it, because messages are pickles. Processes
+on other machines cannot connect.
 """
 
 import asyncio
@@ -16,11 +16,16 @@ from typing import cast
 
 _LENGTH_BYTES = 4
 _KEY_BYTES = 32
+_MOST_READ_BYTES = 1 << 20
+
+
+def _nothing(*_: object) -> None:
+    """Stands for the callbacks of a connection that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class SocketAddress:
-    """Where a host listens. ``key``: what must be sent first."""
+    """Where a process listens. ``key``: what must be sent first."""
 
     name: str
     key: bytes = field(repr=False)
@@ -44,7 +49,7 @@ class MessageStream(asyncio.Protocol):
         """
         self.on_message = on_message
         self.most_bytes = most_bytes
-        self._on_lost = on_lost
+        self.on_lost = on_lost
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
         self._next: asyncio.Handle | None = None
@@ -81,7 +86,9 @@ class MessageStream(asyncio.Protocol):
             self._next.cancel()
         while self._message_bytes() is not None:
             self._take()
-        self._on_lost()
+        on_lost, self.on_lost = self.on_lost, _nothing
+        self.on_message = _nothing  # else a cycle keeps what they refer to until garbage is collected
+        on_lost()
 
     def _deliver(self) -> None:
         """Pass on one message, and the next one after others had a turn."""
@@ -110,18 +117,18 @@ class MessageStream(asyncio.Protocol):
         self.on_message(self, message)
 
 
-class HostSocket:
-    """The host's end: one executor may connect, once."""
+class KeyedSocket:
+    """Listens for those who have its key."""
 
-    def __init__(self, connected: Callable[[MessageStream], None], received: Callable[[bytes], None]) -> None:
+    def __init__(self, connected: Callable[[MessageStream], None], *, once: bool) -> None:
         """Set up.
 
         Args:
-            connected: called when the executor has connected.
-            received: called with each of its messages.
+            connected: called with each connection; sets what becomes of its messages.
+            once: nobody can connect after the first.
         """
         self._connected = connected
-        self._received = received
+        self._once = once
         self._key = secrets.token_bytes(_KEY_BYTES)
         self._server: asyncio.Server | None = None
 
@@ -152,9 +159,68 @@ class HostSocket:
         if self._server is None or not hmac.compare_digest(message, self._key):
             stream.close()
             return
-        self.close()
-        stream.most_bytes, stream.on_message = None, lambda _, later: self._received(later)
+        if self._once:
+            self.close()
+        stream.most_bytes = None
         self._connected(stream)
+
+
+class HostSocket(KeyedSocket):
+    """The host's end: one executor may connect, once."""
+
+    def __init__(self, connected: Callable[[MessageStream], None], received: Callable[[bytes], None]) -> None:
+        """Set up.
+
+        Args:
+            connected: called when the executor has connected.
+            received: called with each of its messages.
+        """
+
+        def take(stream: MessageStream) -> None:
+            stream.on_message = lambda _, message: received(message)
+            connected(stream)
+
+        super().__init__(take, once=True)
+
+
+class BlockingConnection:
+    """The other end in a process that has no event loop, and only waits for the next message."""
+
+    def __init__(self, address: SocketAddress) -> None:
+        """Connect. Raises OSError if the address cannot be reached from this machine."""
+        self._socket = socket.socket(socket.AF_UNIX)
+        try:
+            self._socket.connect(address.name)
+        except OSError:
+            self._socket.close()
+            raise
+        self.send(address.key)
+
+    def send(self, message: bytes) -> None:
+        """Send a message. Raises OSError if the connection is lost."""
+        self._socket.sendall(len(message).to_bytes(_LENGTH_BYTES, "little") + message)
+
+    def receive(self) -> bytes | None:
+        """Wait for the next message; None if the other side has ended the connection."""
+        header = self._read(_LENGTH_BYTES)
+        return None if header is None else self._read(int.from_bytes(header, "little"))
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+    def _read(self, size: int) -> bytes | None:
+        parts: list[bytes] = []
+        while size:
+            try:
+                part = self._socket.recv(min(size, _MOST_READ_BYTES))
+            except ConnectionError:
+                return None
+            if not part:
+                return None
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
 
 
 async def connected(

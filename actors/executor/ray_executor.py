@@ -11,7 +11,6 @@ from ray import exceptions as rx
 
 from actors.errors import NoSuchNode, OutputGone
 from actors.executor.host import promotion, shares_a_host, verification, worker
-from actors.executor.host_executor import GRACE_S, HostExecutor
 from actors.executor.host_link import HostLink
 from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.hosts import kill
@@ -19,16 +18,16 @@ from actors.executor.lost_processes import node_lost, out_of_memory, worker_lost
 from actors.executor.nodes import pinned, ray_amounts
 from actors.executor.process_remains import name_of
 from actors.executor.readings import Held, merged
+from actors.executor.session_executor import Room, SessionExecutor, limit_s, unknown_room
+from actors.executor.session_place import WorkerSession
 from actors.executor.waits import Stage, in_use, process_wait, resource_wait, start_wait
-from actors.failures import failure_of, timed_out
+from actors.executor.worker_session import SessionUnreachable
+from actors.failures import failure_of
 from actors.invocation import Began, Ended, Invocation
 from actors.kinds.batch_agent import batch_settings
-from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs, Reference
 from planners.agents import AgentKind, AgentSpec, Catalog
-from planners.cluster import ClusterNode
 from planners.model import AgentName, AttemptId, NodeId, TaskId
-from planners.resources import Resources
 from reconciler.state.commands import Source
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.state.waiting import DispatchWait
@@ -46,20 +45,11 @@ _LOST = (
     rx.TaskCancelledError,
 )
 _UNPLACEABLE = (rx.TaskUnschedulableError, rx.ActorUnschedulableError, NoSuchNode)
-
-
-Room = Callable[[NodeId], tuple[ClusterNode | None, Resources | None]]
-
-
-def _unknown_room(_: NodeId) -> tuple[None, None]:
-    return None, None
-
-
 # In the environment of worker processes: how often the code of agents was reloaded.
 _CODE = "RAY_FORERUN_CODE"
 
 
-class RayExecutor(HostExecutor):
+class RayExecutor(SessionExecutor):
     """Implements `reconciler.runtime.ports.Executor` on the Ray cluster of this process.
 
     `actors.executor.host` describes what runs where. The executor owns its host actors and all outputs: they end with
@@ -73,7 +63,7 @@ class RayExecutor(HostExecutor):
         on_node_lost: Callable[[NodeId], None] | None = None,
         heartbeat_timeout_s: float = HEARTBEAT_TIMEOUT_S,
         processes_per_node: int = PROCESSES_PER_NODE,
-        room: Room = _unknown_room,
+        room: Room = unknown_room,
         **options: Unpack[ExecutorOptions],
     ) -> None:
         """Set up; starts nothing.
@@ -86,25 +76,25 @@ class RayExecutor(HostExecutor):
             room: a node of the cluster, and what nothing holds there; None where that is not known.
             options: see `FencedExecutor`.
         """
-        super().__init__(catalog, heartbeat_timeout_s, **options)
+        super().__init__(catalog, heartbeat_timeout_s, processes_per_node, room, **options)
         self._on_node_lost = on_node_lost
         self._code = 0  # how often it was reloaded
         self._workers: dict[tuple[AgentName, NodeId], Any] = {}
         self._cut_off: dict[NodeId, list[Any]] = {}
         self._processes_per_node = processes_per_node
-        self._room = room
         self._held_at: tuple[float, dict[NodeId, Held]] = (0.0, {})
         self._alone = defaultdict[NodeId, asyncio.Semaphore](lambda: asyncio.Semaphore(processes_per_node))
 
     def held(self) -> dict[NodeId, Held]:
         """As `FencedExecutor`, with what the hosts of agents hold."""
-        return merged(super().held(), self._groups.held())
+        return merged(super().held(), self._groups.held(), self._sessions.held())
 
     def reload(self, catalog: Catalog) -> None:
         """As `FencedExecutor`; attempts that are dispatched from now on run in new processes, which import new code."""
         super().reload(catalog)
         self._code += 1
         self._workers.clear()
+        self._sessions.retire()
         self._groups.retire(self._fresh)
 
     @property
@@ -118,7 +108,7 @@ class RayExecutor(HostExecutor):
         running = [hosted for live in self._live.values() for hosted in live.values() if hosted.order.node == node]
         cut_off += [hosted.handle for hosted in running if isinstance(hosted.handle, ray.ObjectRefGenerator)]
         super().forget_node(node)
-        cut_off += self._groups.drop(node)
+        cut_off += [*self._sessions.drop(node), *self._groups.drop(node)]
         self._workers = {key: bound for key, bound in self._workers.items() if key[1] != node}
 
     def stop_leftovers(self, node: NodeId) -> None:
@@ -160,6 +150,7 @@ class RayExecutor(HostExecutor):
             self.release(task)
         self._promotions.close()
         self._limits.close()
+        self._sessions.close()
         self._groups.close()
         self._results.close()
 
@@ -174,10 +165,6 @@ class RayExecutor(HostExecutor):
                 failure = hosted.output.add_to(failure)
             return Ended(self._seconds(hosted), failure=failure)
 
-    async def _collect_left(self, hosted: HostedAttempt, env: tuple[str, ...]) -> None:
-        """Report what an attempt has printed and logged whose worker process is gone."""
-        self._report_output(hosted, await self._hosts.left_by(hosted.order.node, hosted.order.attempt, env))
-
     async def _in_worker(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         if agent.resources.amounts():
             return await self._in_process(hosted, agent, call, bound)
@@ -190,20 +177,25 @@ class RayExecutor(HostExecutor):
         hosted.output.restart()
         if call.logs is not None:
             self._hosts.follow(hosted.order.node)
-        items = hosted.handle = self._worker(agent, hosted.order.node).remote(call, *bound.blobs)
-        began: Began = await (await anext(items))
+        if (place := await self._place(agent, hosted.order.node, bound)) is not None:
+            try:
+                return await self._in_session(hosted, agent, call, place)
+            except rx.RayTaskError as error:
+                if not isinstance(error.cause, SessionUnreachable):
+                    raise
+        return await self._in_task(hosted, agent, call, bound)
+
+    async def _in_task(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
+        with self._sessions.making_room(hosted.order.node, agent.resources):
+            items = hosted.handle = self._worker(agent, hosted.order.node).remote(call, *bound.blobs)
+            began: Began = await (await anext(items))
         hosted.stack = began.stack
         self._began(hosted)
-        grace_s = GRACE_S if kind_of(agent.kind).runs_on_loop else 0.0
         try:
-            async with asyncio.timeout(None if call.timeout_s is None else call.timeout_s + grace_s):
+            async with asyncio.timeout(limit_s(agent, call)):
                 ended: Ended = await (await anext(items))
         except TimeoutError:
-            self._cancel([hosted])
-            await self._collect_left(hosted, call.env)
-            left = await self._hosts.remains(hosted.order.node, hosted.stack)
-            failure = hosted.output.add_to(timed_out(call.timeout_s, stack=left.stack))
-            return Ended(self._seconds(hosted), failure=failure)
+            return await self._out_of_time(hosted, call)
         apart = int(ended.handoff is not None and ended.handoff.by_reference) + int(ended.staged)
         if apart:
             await items.completed()  # else anext would wait for the next item by fetching its bytes to here
@@ -218,19 +210,24 @@ class RayExecutor(HostExecutor):
         """The Ray function with the agent's resources, pinned to the node. Cached, as making it costs 0.1 ms."""
         bound = self._workers.get((agent.name, node))
         if bound is None:
-            bound = self._workers[agent.name, node] = worker.options(
-                name=f"agent:{agent.name}",
-                **ray_amounts(batch_settings(agent).process if agent.kind is AgentKind.BATCH else agent.resources),
-                scheduling_strategy=pinned(node),
-                **self._fresh,
-            )
+            bound = self._workers[agent.name, node] = self._bound_to(worker, agent, node)
         return bound
+
+    def _bound_to(self, function: Any, agent: AgentSpec, node: NodeId) -> Any:
+        return function.options(
+            name=f"agent:{agent.name}",
+            **ray_amounts(batch_settings(agent).process if agent.kind is AgentKind.BATCH else agent.resources),
+            scheduling_strategy=pinned(node),
+            **self._fresh,
+        )
 
     def _cancelled(self, attempts: Iterable[HostedAttempt]) -> None:
         in_hosts: dict[HostLink, list[AttemptId]] = {}
         for hosted in attempts:
             if isinstance(hosted.handle, ray.ObjectRefGenerator):
                 ray.cancel(hosted.handle, force=True)
+            elif isinstance(hosted.handle, WorkerSession):
+                hosted.handle.cancel(hosted.order.attempt)
             elif isinstance(hosted.handle, HostLink):
                 in_hosts.setdefault(hosted.handle, []).append(hosted.order.attempt)
         for link, together in in_hosts.items():

@@ -35,10 +35,14 @@ class Held:
     waiting: Resources = field(default_factory=Resources)
 
 
-def merged(one: Mapping[NodeId, Held], other: Mapping[NodeId, Held]) -> dict[NodeId, Held]:
-    """What two sets of attempts hold together."""
-    both = {node: (one.get(node, Held()), other.get(node, Held())) for node in one.keys() | other.keys()}
-    return {node: Held(a.running + b.running, a.waiting + b.waiting) for node, (a, b) in both.items()}
+def merged(*all_held: Mapping[NodeId, Held]) -> dict[NodeId, Held]:
+    """What several sets of attempts hold together."""
+    together: dict[NodeId, Held] = {}
+    for held in all_held:
+        for node, more in held.items():
+            here = together.get(node, Held())
+            together[node] = Held(here.running + more.running, here.waiting + more.waiting)
+    return together
 
 
 @dataclass(frozen=True, slots=True)

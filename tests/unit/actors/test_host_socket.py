@@ -4,8 +4,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from attempts import until
 
-from actors.executor.host_socket import HostSocket, SocketAddress, connected
+from actors.executor.host_socket import BlockingConnection, HostSocket, KeyedSocket, SocketAddress, connected
 
 GUARD_S = 30.0
 
@@ -130,3 +131,50 @@ async def test_the_key_is_not_shown(host):
     address = await host.socket.listen()
 
     assert str(address.key) not in repr(address)
+
+
+@pytest.mark.parametrize("length", [0, 1, 3_000_000])
+async def test_a_process_without_an_event_loop_exchanges_messages_of_any_length(host, length):
+    address, sent = await host.socket.listen(), [bytes([number]) * length for number in range(3)]
+
+    def talk():
+        connection = BlockingConnection(address)
+        for message in sent:
+            connection.send(message)
+        answers = [connection.receive() for _ in sent]
+        connection.close()
+        return answers
+
+    assert await asyncio.to_thread(talk) == sent
+    assert host.received == sent
+
+
+async def test_a_process_that_waits_for_a_message_is_told_that_the_connection_has_ended(host):
+    address = await host.socket.listen()
+
+    def listen():
+        connection = BlockingConnection(address)
+        received = connection.receive()
+        connection.close()
+        return received
+
+    waiting = asyncio.create_task(asyncio.to_thread(listen))
+    await until(lambda: host.streams)
+
+    host.streams[0].close()
+
+    assert await waiting is None
+
+
+async def test_many_may_connect_where_not_only_one_is_expected(executor):
+    streams = []
+    listening = KeyedSocket(streams.append, once=False)
+    address = await listening.listen()
+
+    connections = [await executor.connect(address) for _ in range(3)]
+    await until(lambda: len(streams) == len(connections))
+
+    listening.close()
+    for stream in connections:
+        stream.close()
+    await until(lambda: all(stream.is_closed for stream in streams))

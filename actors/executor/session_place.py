@@ -1,0 +1,301 @@
+"""The executor's side of sessions: which of an agent's attempts run one after another in the same Ray task.
+
+A *place* is an agent on a node. Its attempts queue here, not in Ray, and each session that is free takes the next one.
+A place asks Ray for as many sessions as attempts wait, up to what its node can hold at once.
+"""
+
+import asyncio
+import pickle
+from collections import OrderedDict
+from collections.abc import Awaitable, Iterable
+from typing import Any, Protocol
+
+from ray import exceptions as rx
+
+from actors.executor.host_socket import MessageStream
+from actors.executor.messages import Returned, unpacked
+from actors.executor.worker_session import OVER, SessionBegan, SessionUnreachable
+from actors.invocation import Invocation
+from planners.model import AttemptId, NodeId
+from planners.resources import Resources
+
+# What a process has sent before its death may be read later than Ray tells of it.
+_LAST_WORDS_S = 0.5
+
+
+class SessionTask(Protocol):
+    """The Ray task of a session."""
+
+    def completed(self) -> Awaitable[Any]:
+        """Wait for its end. Raises what it has raised, or the RayError that tells how it was lost."""
+        ...
+
+    def __anext__(self) -> Awaitable[Any]:
+        """The reference to the large output that it has yielded."""
+        ...
+
+
+class WorkerSession:
+    """A Ray task and the attempt that runs in it.
+
+    ``stack``: the path, on its node, where its process leaves stacks. ``gone``: it gets no attempt any more.
+    """
+
+    __slots__ = (
+        "_attempt",
+        "_end",
+        "_place",
+        "began_s",
+        "closed",
+        "gone",
+        "idle_s",
+        "number",
+        "stack",
+        "stream",
+        "task",
+    )
+
+    def __init__(self, place: "SessionPlace", number: int, task: SessionTask) -> None:
+        self._place = place
+        self.number = number
+        self.task = task
+        self.stack = ""
+        self.stream: MessageStream | None = None
+        self.closed = asyncio.Event()
+        self._attempt: AttemptId | None = None
+        self._end: asyncio.Future[Returned] | None = None
+        self.began_s = self.idle_s = 0.0
+        self.gone = False
+
+    def run(self, call: Invocation) -> "asyncio.Future[Returned]":
+        """Start an attempt: its end, or the error of Ray for which there is none. Cancelling that stops nothing."""
+        assert self.stream is not None, "it has begun"
+        self._attempt, self._end = call.attempt, asyncio.get_running_loop().create_future()
+        self.stream.send(pickle.dumps(call, pickle.HIGHEST_PROTOCOL))
+        return self._end
+
+    def begun(self, began: SessionBegan, stream: MessageStream) -> None:
+        """The process is there."""
+        self.stack, self.stream = began.stack, stream
+        self.began_s = asyncio.get_running_loop().time()
+        self._place.begun(self)
+
+    def cancel(self, attempt: AttemptId) -> None:
+        """End the process, and with it the attempt, if that still runs here."""
+        if attempt == self._attempt:
+            self._place.cancel(self)
+
+    def take(self, message: bytes) -> None:
+        """The attempt has returned. After a large output the process ends by itself."""
+        returned: Returned = unpacked(message)
+        end, self._attempt, self._end = self._end, None, None
+        if end is not None and not end.done():
+            end.set_result(returned)
+        if returned.is_large:
+            self._place.leave(self)
+        else:
+            self._place.free(self)
+
+    def fail(self, error: Exception) -> None:
+        """The process has ended, and so has the attempt."""
+        end, self._attempt, self._end = self._end, None, None
+        self.close()
+        if end is not None and not end.done():
+            end.set_exception(error)
+
+    def close(self) -> None:
+        """End the connection to the process, which ends then, unless an attempt still runs there."""
+        stream, self.stream = self.stream, None  # else a cycle keeps the Ray task until garbage is collected
+        if stream is not None:
+            stream.close()
+
+    def let_go(self) -> None:
+        """Tell the process that this is over."""
+        if self.stream is not None:
+            self.stream.send(OVER)
+
+
+class Surroundings(Protocol):
+    """What a place needs to know of the others; see `actors.executor.worker_sessions`."""
+
+    def begin(self, place: "SessionPlace") -> WorkerSession:
+        """Ask Ray for a session, which has yet to begin."""
+        ...
+
+    def most(self, place: "SessionPlace") -> int:
+        """How many sessions its node can hold at once, as far as that is known."""
+        ...
+
+    def keeps(self, session: WorkerSession) -> bool:
+        """Whether a session may have another attempt, though others may wait for its resources."""
+        ...
+
+    def lingers(self, place: "SessionPlace") -> bool:
+        """Whether a session that has nothing to do stays for a while."""
+        ...
+
+    def forget(self, session: WorkerSession) -> None:
+        """It gets no attempt any more."""
+        ...
+
+    def cancel(self, task: SessionTask, *, force: bool) -> None:
+        """Cancel the Ray task; with ``force`` its process ends, whatever that does."""
+        ...
+
+
+class SessionPlace:
+    """The sessions of one agent on one node, and its attempts that wait for one. Lives on one event loop."""
+
+    def __init__(self, around: Surroundings, node: NodeId, needs: Resources, worker: Any) -> None:
+        """Set up; starts nothing. ``needs``: what each session holds. ``worker``: the function that is its Ray task."""
+        self.node, self.needs, self.worker = node, needs, worker
+        self.unreachable = self.retired = False
+        self._around = around
+        self._sessions: dict[int, WorkerSession] = {}
+        self._starting: dict[int, WorkerSession] = {}
+        self._idle: list[WorkerSession] = []
+        self._waiting: OrderedDict[asyncio.Future[WorkerSession], None] = OrderedDict()
+        self._following: set[asyncio.Task[None]] = set()
+
+    @property
+    def starting(self) -> int:
+        """How many sessions have yet to begin."""
+        return len(self._starting)
+
+    @property
+    def idle(self) -> int:
+        """How many sessions have nothing to do."""
+        return len(self._idle)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are."""
+        return len(self._sessions)
+
+    async def session(self) -> WorkerSession:
+        """Wait for a session that is free.
+
+        Raises:
+            RayError: Ray cannot start one. A RayTaskError with cause `SessionUnreachable`: there can be none here.
+        """
+        if self._idle:
+            return self._idle.pop()
+        waiting: asyncio.Future[WorkerSession] = asyncio.get_running_loop().create_future()
+        self._waiting[waiting] = None
+        self._start()
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
+                self.free(waiting.result())
+            self._waiting.pop(waiting, None)
+            for session in list(self._starting.values())[len(self._waiting) :]:
+                self._leave(session)
+                self._around.cancel(session.task, force=False)
+            raise
+
+    def begun(self, session: WorkerSession) -> None:
+        """The process of a session is there."""
+        self._starting.pop(session.number, None)
+        self.free(session)
+
+    def free(self, session: WorkerSession) -> None:
+        """A session has nothing to do: it gets the next attempt, waits for one, or ends."""
+        if session.gone:
+            return
+        if self._around.keeps(session):
+            while self._waiting:
+                waiting, _ = self._waiting.popitem(last=False)
+                if not waiting.done():
+                    waiting.set_result(session)
+                    return
+            if self._around.lingers(self):
+                session.idle_s = asyncio.get_running_loop().time()
+                self._idle.append(session)
+                return
+        self._dismiss(session)
+
+    def dismiss_idle(self, since_s: float) -> None:
+        """End the sessions that have had nothing to do since then, or for longer."""
+        for session in [session for session in self._idle if session.idle_s <= since_s]:
+            self._idle.remove(session)
+            self._dismiss(session)
+
+    def cancel(self, session: WorkerSession) -> None:
+        """End the process of a session."""
+        self.leave(session)
+        session.close()
+        self._around.cancel(session.task, force=True)
+
+    def leave(self, session: WorkerSession) -> None:
+        """A session gets no attempt any more."""
+        self._leave(session)
+        self._start()
+
+    def drop(self) -> Iterable[SessionTask]:
+        """Forget all sessions; their Ray tasks. Attempts that still wait here would wait for ever."""
+        dropped = list(self._sessions.values())
+        for session in dropped:
+            self._leave(session)
+            session.close()
+        return [session.task for session in dropped]
+
+    def _dismiss(self, session: WorkerSession) -> None:
+        session.let_go()
+        self.leave(session)
+
+    def _leave(self, session: WorkerSession) -> None:
+        session.gone = True
+        self._sessions.pop(session.number, None)
+        self._starting.pop(session.number, None)
+        if session in self._idle:
+            self._idle.remove(session)
+        self._around.forget(session)
+
+    def _start(self) -> None:
+        """Ask Ray for sessions, if attempts wait for them."""
+        while len(self._starting) < len(self._waiting) and len(self._sessions) < self._around.most(self):
+            session = self._around.begin(self)
+            self._sessions[session.number] = self._starting[session.number] = session
+            following = asyncio.get_running_loop().create_task(self._follow(session))
+            self._following.add(following)
+            following.add_done_callback(self._following.discard)
+
+    async def _follow(self, session: WorkerSession) -> None:
+        """Wait for the end of a session. If it was lost, so is its attempt."""
+        lost = await _end_of(session.task)
+        starting = session.number in self._starting
+        if session.stream is not None:
+            await _within(_LAST_WORDS_S, session.closed)
+        if starting:
+            self._fail_waiting(lost)
+        if not session.gone:
+            self.leave(session)
+        session.fail(lost)
+
+    def _fail_waiting(self, error: Exception) -> None:
+        """Ray has started no session: the attempt that it was for fails, or all if there can be none."""
+        self.unreachable = isinstance(error, rx.RayTaskError) and isinstance(error.cause, SessionUnreachable)
+        while self._waiting:
+            waiting, _ = self._waiting.popitem(last=False)
+            if not waiting.done():
+                waiting.set_exception(error)
+                if not self.unreachable:
+                    return
+
+
+async def _end_of(task: SessionTask) -> Exception:
+    """Wait for the end of a Ray task: why whatever still waits for it waits in vain."""
+    try:
+        await task.completed()
+    except Exception as error:  # noqa: BLE001 -- whatever ended it, the attempt must hear of it
+        return error
+    return rx.WorkerCrashedError()
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
