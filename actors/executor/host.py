@@ -167,10 +167,8 @@ def worker(call: Invocation, *blobs: Any) -> Iterator[Any]:
 def run_next(call: Invocation) -> Result:
     """Run one of the attempts that follow one another in this process, whose stacks are watched already."""
     restrict_environment(call.env)
-    watch(_watched_s(call))
-    result = run_in_process(call, (), *_captures_of(call))
-    watch(None)
-    return result
+    watch_next(_watched_s(call))
+    return run_in_process(call, (), *_captures_of(call))
 
 
 def _watched_s(call: Invocation) -> float | None:

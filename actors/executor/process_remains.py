@@ -8,6 +8,7 @@ import faulthandler
 import os
 import signal
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,8 @@ from actors.stacks import stack_of
 _PREFIX = "forerun-stack-"
 _NAME_PREFIX = f"{_PREFIX}of-"
 _MOST_BYTES = 64_000
+# When stacks are written, as a share of an attempt's limit: before its process is killed, and not much before.
+_LATEST, _EARLIEST = 0.95, 0.85
 _EXITED = "Forerun: exit code "
 # The signals that `faulthandler` tells of, by its names for them.
 _SIGNALS = {
@@ -59,6 +62,7 @@ class StackFile:
         self.path = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getpid()}"
         self._file = self.path.open("wb", buffering=0)
         self._link: Path | None = None
+        self._watched: tuple[float | None, float] = (None, 0.0)
         faulthandler.enable(self._file, all_threads=False)
         self._tell_exit()
 
@@ -68,18 +72,36 @@ class StackFile:
         ``attempt``: the one that runs here alone. Until the next call its `name_of` leads to the file as well, because
         the process may end before its caller has received the path.
         """
-        faulthandler.cancel_dump_traceback_later()
+        self._watch(after_s)
         with suppress(OSError):
             if self._link is not None:
                 self._link.unlink(missing_ok=True)
             self._link = self.path.with_name(name_of(attempt)) if attempt else None
             if self._link is not None:
                 self._link.symlink_to(self.path)
+
+    def watch_next(self, limit_s: float | None) -> None:
+        """Write the stacks of the next of many short attempts when its time is almost up; None: it has no limit.
+
+        Each timer is a thread. So the last one stays unless it would write much too early for this attempt.
+        """
+        after_s, since_s = limit_s and _LATEST * limit_s, time.monotonic() - self._watched[1]
+        if after_s != self._watched[0] or (limit_s is not None and since_s > (_LATEST - _EARLIEST) * limit_s):
+            self._watch(after_s)
+        else:
+            self._clear()
+
+    def _watch(self, after_s: float | None) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        self._clear()
+        if after_s is not None:
+            faulthandler.dump_traceback_later(after_s, file=self._file)
+        self._watched = after_s, time.monotonic()
+
+    def _clear(self) -> None:
         if self._file.tell():
             self._file.seek(0)
             self._file.truncate()
-        if after_s is not None:
-            faulthandler.dump_traceback_later(after_s, file=self._file)
 
     def _tell_exit(self) -> None:
         """Write the code that ``os._exit`` is called with; children of this process are others."""
@@ -114,6 +136,12 @@ def watch(after_s: float | None, attempt: str = "") -> str:
         return ""
     file.watch(after_s, attempt)
     return str(file.path)
+
+
+def watch_next(limit_s: float | None) -> None:
+    """As `StackFile.watch_next`."""
+    if (file := stack_file()) is not None:
+        file.watch_next(limit_s)
 
 
 def remains_of(path: str, oom_kills_before: int) -> ProcessRemains:

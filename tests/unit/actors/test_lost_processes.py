@@ -5,13 +5,22 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from actors.executor.lost_processes import blocked_loop, out_of_memory, worker_lost
-from actors.executor.process_remains import ProcessRemains, name_of, oom_kills, remains_of, remove_stale_stacks
+from actors.executor.process_remains import (
+    ProcessRemains,
+    StackFile,
+    name_of,
+    oom_kills,
+    remains_of,
+    remove_stale_stacks,
+)
 from actors.kinds.command_failure import command_failed
 from actors.stacks import frame_in, stack_of
 from reconciler.state.handoff import FailureKind
@@ -57,6 +66,55 @@ def test_a_crash_is_told_with_its_signal_and_its_line(crashed: str):
     assert "exit code: 139 (SIGSEGV)" in " ".join(failure_lines(failure))
     assert "most recent call first" in failure.evidence.traceback
     assert not path.exists()
+
+
+@pytest.fixture
+def timers(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """After how many seconds stacks are to be written, each time that a timer starts; None: one was stopped."""
+    found: list[float | None] = []
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda after_s, file: found.append(after_s))
+    monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", lambda: found.append(None))
+    monkeypatch.setattr(faulthandler, "enable", lambda file, all_threads: None)
+    return found
+
+
+@pytest.fixture
+def file(monkeypatch: pytest.MonkeyPatch, timers: list[float | None], tmp_path: Path) -> Iterator[StackFile]:
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(StackFile, "_tell_exit", lambda _: None)
+    made = StackFile()
+    yield made
+    made._file.close()
+
+
+def test_short_attempts_that_follow_one_another_share_a_timer(file: StackFile, timers: list[float | None]):
+    for _ in range(3):
+        file.watch_next(100.0)
+    file.watch_next(None)
+    file.watch_next(None)
+
+    assert timers == [None, 95.0, None]
+
+
+def test_a_timer_that_would_be_much_too_early_starts_anew(
+    file: StackFile, timers: list[float | None], monkeypatch: pytest.MonkeyPatch
+):
+    file.watch_next(100.0)
+    later_s = time.monotonic() + 11.0
+    monkeypatch.setattr(time, "monotonic", lambda: later_s)
+
+    file.watch_next(100.0)
+
+    assert timers == [None, 95.0] * 2
+
+
+def test_the_stacks_of_an_earlier_attempt_are_not_those_of_the_next(file: StackFile):
+    file.watch_next(100.0)
+    file._file.write(b"stacks")
+
+    file.watch_next(100.0)
+
+    assert file.path.read_bytes() == b""
 
 
 def test_a_process_that_was_killed_is_told_without_a_line():
