@@ -20,7 +20,7 @@ from benchmarks.serving import quantile, running
 from benchmarks.timed_client import timed
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.client import Client
-from orchestrator.settings import Http, IngressMode
+from orchestrator.settings import Http, IngressMode, PlanningSettings
 from planners.agents import AgentKind, AgentSpec, Catalog
 
 _WAIT_S = 120.0
@@ -48,7 +48,8 @@ def run(
     that cancels a task until the process of its attempt is gone.
     """
     http = Http(port=0, ingress=IngressMode.DIRECT, max_wait_s=_WAIT_S)
-    with running(_catalog(), http=http) as service:
+    # In its new folder, a service would compile the kernel for half a minute, on one of the cores that are measured.
+    with running(_catalog(), http=http, planning=PlanningSettings(compiled=False)) as service:
         fan, chain = _fan(steps), _chain(chained)
         return {
             "rounds": rounds,
