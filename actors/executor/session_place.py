@@ -138,8 +138,8 @@ class Surroundings(Protocol):
         """It gets no attempt any more."""
         ...
 
-    def cancel(self, task: SessionTask, *, force: bool) -> None:
-        """Cancel the Ray task; with ``force`` its process ends, whatever that does."""
+    def cancel(self, task: SessionTask) -> None:
+        """Cancel the Ray task; its process ends, if there is one."""
         ...
 
 
@@ -191,7 +191,7 @@ class SessionPlace:
             self._waiting.pop(waiting, None)
             for session in list(self._starting.values())[len(self._waiting) :]:
                 self._leave(session)
-                self._around.cancel(session.task, force=False)
+                self._around.cancel(session.task)
             raise
 
     def begun(self, session: WorkerSession) -> None:
@@ -225,7 +225,7 @@ class SessionPlace:
         """End the process of a session."""
         self.leave(session)
         session.close()
-        self._around.cancel(session.task, force=True)
+        self._around.cancel(session.task)
 
     def leave(self, session: WorkerSession) -> None:
         """A session gets no attempt any more."""

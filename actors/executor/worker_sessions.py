@@ -33,9 +33,12 @@ _ROUNDING = 1e-6
 Place = tuple[AgentName, NodeId]
 
 
-def cancel_ray_task(task: Any, *, force: bool) -> None:
-    """Cancel a Ray task; with ``force`` its process ends."""
-    ray.cancel(task, force=force)
+def cancel_ray_task(task: Any) -> None:
+    """Cancel a Ray task; its process ends.
+
+    Without force Ray would interrupt the process, which may have gone on to another task by then.
+    """
+    ray.cancel(task, force=True)
 
 
 class WorkerSessions:
@@ -45,14 +48,14 @@ class WorkerSessions:
         self,
         total: Callable[[NodeId], Resources | None],
         processes_per_node: int,
-        cancel: Callable[..., None] = cancel_ray_task,
+        cancel: Callable[[Any], None] = cancel_ray_task,
     ) -> None:
         """Set up; starts nothing.
 
         Args:
             total: what a node has; None where that is not known.
             processes_per_node: how many sessions may be on a node whose resources do not bound them.
-            cancel: cancels the Ray task of a session; ``force``: its process ends.
+            cancel: cancels the Ray task of a session, and ends its process.
         """
         self._total = total
         self._processes_per_node = processes_per_node
@@ -131,7 +134,7 @@ class WorkerSessions:
         for place in self._all():
             place.dismiss_idle(asyncio.get_running_loop().time())
             for task in place.drop():
-                self._cancel_task(task, force=True)
+                self._cancel_task(task)
         for stream in self._streams:  # also of sessions that are ending
             stream.close()
 
@@ -169,9 +172,9 @@ class WorkerSessions:
         """See `Surroundings`."""
         self._expected.pop(session.number, None)
 
-    def cancel(self, task: SessionTask, *, force: bool) -> None:
+    def cancel(self, task: SessionTask) -> None:
         """See `Surroundings`."""
-        self._cancel_task(task, force=force)
+        self._cancel_task(task)
 
     # ----
 

@@ -68,14 +68,11 @@ class Worker:
 
 
 class SessionsHere:
-    """Sessions on a node with two CPUs. ``cancelled``: the Ray tasks that were cancelled, and whether by force."""
+    """Sessions on a node with two CPUs. ``cancelled``: the Ray tasks that were cancelled."""
 
     def __init__(self):
         self.cancelled, self.workers, self.made = [], {}, []
-        self.sessions = WorkerSessions(lambda _: Resources(cpus=2), 3, self._cancel)
-
-    def _cancel(self, task, *, force):
-        self.cancelled.append((task, force))
+        self.sessions = WorkerSessions(lambda _: Resources(cpus=2), 3, self.cancelled.append)
 
     def tasks(self, key=A):
         return self.workers[key].tasks
