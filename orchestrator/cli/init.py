@@ -17,9 +17,9 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to; made if it does not exist.")],
 ) -> None:
     """Write a small project: a catalog, agents of the common kinds, a task and its tests. Overwrites nothing."""
-    contents = {
-        file.name: file.read_text("utf-8") for file in files("orchestrator.scaffold").joinpath("files").iterdir()
-    }
+    present = files("orchestrator.scaffold").joinpath("files").iterdir()
+    # pip compiles the Python files when it installs them, into a folder beside them.
+    contents = {file.name: file.read_text("utf-8") for file in present if file.is_file()}
     if existing := sorted(name for name in contents if (folder / name).exists()):
         raise InvalidOption(f"{folder / existing[0]} exists", "DIR", "give an empty or new folder")
     folder.mkdir(parents=True, exist_ok=True)

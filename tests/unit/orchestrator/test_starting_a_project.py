@@ -1,8 +1,11 @@
 """`forerun init` writes what runs, and `forerun agents check` finds what could not."""
 
+import compileall
 import json
+import shutil
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,20 @@ def test_what_init_writes_is_valid_runs_and_passes_its_own_tests(tmp_path: Path)
     assert "ok" in ran(folder, "orchestrator.cli", "check", "catalog.yaml", "task.yaml")
     assert "tides, part 3: 9 words" in ran(folder, "orchestrator.cli", "run", "task.yaml")
     assert "2 passed" in ran(folder, "pytest", "-q", "-p", "no:cacheprovider")
+
+
+def test_init_writes_no_bytecode_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As pip leaves it behind when it installs a wheel."""
+    kept = tmp_path / "installed" / "files"
+    shutil.copytree(str(files("orchestrator.scaffold") / "files"), kept)
+    compileall.compile_dir(kept, quiet=2)
+    assert (kept / "__pycache__").is_dir()
+    monkeypatch.setattr("orchestrator.cli.init.files", lambda _: kept.parent)
+
+    assert invoke("init", tmp_path / "new").exit_code == 0
+
+    assert not (tmp_path / "new" / "__pycache__").exists()
+    assert (tmp_path / "new" / "my_agents.py").is_file()
 
 
 def test_init_overwrites_nothing(tmp_path: Path):
