@@ -15,7 +15,7 @@ from examples.federated.shards import shards
 
 # Weights are examples over this, so that sums stay in the range of fixed-point numbers.
 _EXAMPLES = 128
-KEYS = "FORERUN_FEDERATED_KEYS"
+KEYS = "FEDERATED_KEYS"
 
 
 class Masked(BaseModel):

@@ -101,7 +101,8 @@ class BuildShard:
         settings = self.settings
         ServiceLog.of(settings).install(f"shard-{index}")
         planner = await _named(PLANNER)
-        catalog = await self._newest_catalog(planner)
+        # Of a shard that is restarted after a crash: the catalog may have been reloaded since its first start.
+        catalog = await planner.catalog.remote()
         # The speculative planner works on small matrices, for which BLAS threads are ten times slower.
         threadpool_limits(1)
         shards: list[Shard] = []
@@ -145,13 +146,6 @@ class BuildShard:
         most_live = max(1, settings.limits.max_queue // settings.reconciler.shards)
         shards.append(Shard(ports, journal, metrics, most_live=most_live, on_close=on_close))
         return shards[0]
-
-    async def _newest_catalog(self, planner: Any) -> Catalog:
-        """Since a shard that is restarted after a crash first started, the catalog may have been reloaded."""
-        if not ray.get_runtime_context().was_current_actor_reconstructed:
-            return self.catalog
-        reloaded: Catalog = await planner.catalog.remote()
-        return reloaded
 
     def _cluster(self, executor: RayExecutor, shards: Iterable[Shard]) -> RayCluster:
         """The cluster, which tells executor and shards of lost nodes."""
