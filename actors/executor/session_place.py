@@ -69,10 +69,13 @@ class WorkerSession:
 
     def run(self, call: Invocation) -> "asyncio.Future[Returned]":
         """Start an attempt: its end, or the error of Ray for which there is none. Cancelling that stops nothing."""
-        assert self.stream is not None, "it has begun"
-        self._attempt, self._end = call.attempt, asyncio.get_running_loop().create_future()
+        end: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
+        if self.stream is None:  # its process has ended since the attempt has got it
+            end.set_exception(rx.WorkerCrashedError())
+            return end
+        self._attempt, self._end = call.attempt, end
         self.stream.send(pickle.dumps(call, pickle.HIGHEST_PROTOCOL))
-        return self._end
+        return end
 
     def begun(self, began: SessionBegan, stream: MessageStream) -> None:
         """The process is there."""

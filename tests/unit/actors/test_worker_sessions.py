@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from attempts import until
 from ray.exceptions import RayTaskError, TaskUnschedulableError, WorkerCrashedError
-from sessions_here import NODE, ONE_CPU, A, B, SessionsHere
+from sessions_here import NODE, ONE_CPU, A, B, SessionsHere, a_call
 
 from actors.executor import worker_sessions
 from actors.executor.worker_session import SessionUnreachable
@@ -194,6 +194,14 @@ async def test_what_a_process_has_sent_before_its_death_counts(here):
     here.tasks()[0].ends(WorkerCrashedError())
 
     assert (await end).ended.handoff.output == "t.1"
+
+
+async def test_an_attempt_hears_that_its_process_was_lost_before_it_began(here):
+    session = await here.idle()
+    session.fail(WorkerCrashedError())
+
+    with pytest.raises(WorkerCrashedError):
+        await session.run(a_call("t.1"))
 
 
 async def test_an_idle_session_that_is_lost_gets_no_attempt(here):
