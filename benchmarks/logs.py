@@ -1,7 +1,6 @@
 """What it costs to capture logs: CPU time a task of a service that captures them, relative to one that does not."""
 
 import asyncio
-import json
 import os
 import statistics
 import subprocess
@@ -9,14 +8,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pydantic import PositiveInt
 
 from benchmarks.progress import tracked
+from benchmarks.service_process import family_cpu_s, url_of
 from orchestrator.client.client import Client
 from reconciler.views.models import TaskView
 
@@ -103,20 +102,11 @@ class _Service:
 
     def cpu_ms_per_task(self, agent: str, lines: int, tasks: int) -> float:
         """CPU time of all its processes for each of the tasks, until it is quiet again."""
-        before = self._cpu_s()
+        before = family_cpu_s(self._pid)
         logged = asyncio.run(_burst(self.url, agent, lines, tasks))
         assert logged == (_STEPS * lines if self._captures else 0), "capture is as the service was asked for"
         time.sleep(_SETTLE_S)
-        return 1e3 * (self._cpu_s() - before) / tasks
-
-    def _cpu_s(self) -> float:
-        parent = psutil.Process(self._pid)
-        seconds = 0.0
-        for process in (parent, *parent.children(recursive=True)):
-            with suppress(psutil.Error):
-                times = process.cpu_times()
-                seconds += times.user + times.system
-        return seconds
+        return 1e3 * (family_cpu_s(self._pid) - before) / tasks
 
 
 @contextmanager
@@ -130,21 +120,11 @@ def _service(*, capture: bool) -> Iterator[_Service]:
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
         ) as process:
             try:
-                url = _url_of(process)
+                url = url_of(process)
                 asyncio.run(_until_ready(url))
                 yield _Service(url, process.pid, captures=capture)
             finally:
                 process.terminate()
-
-
-def _url_of(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    text = ""
-    for line in process.stdout:
-        text += line
-        with suppress(ValueError):
-            return str(json.loads(text)["url"])
-    raise RuntimeError("the service has not started")
 
 
 async def _until_ready(url: str) -> None:

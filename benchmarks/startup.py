@@ -1,6 +1,5 @@
 """How soon a service is ready: `forerun up` with each ingress, beside a bare Ray Serve application, in turn."""
 
-import json
 import os
 import signal
 import statistics
@@ -12,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 import psutil
 from pydantic import PositiveInt
 
 from benchmarks.progress import tracked
+from benchmarks.service_process import family, family_cpu_s, url_of
 from orchestrator.service.addresses import with_port
 from orchestrator.settings import Http
 
@@ -65,9 +65,8 @@ def _started(variant: str) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(prefix="forerun-startup-") as folder:
         began_s = time.perf_counter()
         with _running(_command(variant, Path(folder)), Path(folder)) as process:
-            assert process.stdout is not None
-            _wait_until_ready(f"{_url(process.stdout)}/readyz", began_s)
-            return time.perf_counter() - began_s, _cpu_s(process.pid)
+            _wait_until_ready(f"{url_of(process)}/readyz", began_s)
+            return time.perf_counter() - began_s, family_cpu_s(process.pid)
 
 
 def _command(variant: str, folder: Path) -> list[str]:
@@ -90,31 +89,17 @@ def _running(command: Sequence[str], folder: Path) -> Iterator["subprocess.Popen
             try:
                 yield process
             finally:
-                family = _family(process.pid)
+                started = family(process.pid)
                 process.terminate()
                 try:
                     process.wait(_END_S)
                 finally:
-                    _end(family)
+                    _end(started)
 
 
 def _environment() -> Mapping[str, str]:
     """Without what concerns Forerun and Ray in this one."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("FORERUN_", "RAY_"))}
-
-
-def _url(stdout: IO[str]) -> str:
-    """The URL in the JSON that a service prints when it is ready.
-
-    Raises:
-        ValueError: it ended before.
-    """
-    said = ""
-    for line in stdout:
-        said += line
-        with suppress(json.JSONDecodeError):
-            return str(json.loads(said)["url"])
-    raise ValueError(f"it ended before it was ready: {said}")
 
 
 def _wait_until_ready(url: str, began_s: float) -> None:
@@ -127,27 +112,13 @@ def _wait_until_ready(url: str, began_s: float) -> None:
         with suppress(httpx.HTTPError):
             if httpx.get(url, timeout=_START_S, trust_env=False).is_success:
                 return
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_S)  # another process begins to listen
     raise TimeoutError(f"no answer from {url}")
 
 
-def _family(pid: int) -> list[psutil.Process]:
-    this = psutil.Process(pid)
-    return [this, *this.children(recursive=True)]
-
-
-def _cpu_s(pid: int) -> float:
-    used = 0.0
-    for process in _family(pid):
-        with suppress(psutil.Error):
-            times = process.cpu_times()
-            used += times.user + times.system
-    return used
-
-
-def _end(family: Sequence[psutil.Process]) -> None:
+def _end(started: Sequence[psutil.Process]) -> None:
     """End what Ray has left behind: the bare application does not shut it down."""
-    for process in family:
+    for process in started:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
-    psutil.wait_procs(family, timeout=_END_S)
+    psutil.wait_procs(started, timeout=_END_S)

@@ -14,6 +14,7 @@ import ray
 from pydantic import PositiveInt
 
 from benchmarks.cpu_by_process import cpu_s
+from benchmarks.peers.forerun_tasks import chain, fan
 from benchmarks.peers.workload import check, pass_on_sync
 from benchmarks.progress import tracked
 from benchmarks.serving import quantile, running
@@ -50,11 +51,16 @@ def run(
     http = Http(port=0, ingress=IngressMode.DIRECT, max_wait_s=_WAIT_S)
     # In its new folder, a service would compile the kernel for half a minute, on one of the cores that are measured.
     with running(_catalog(), http=http, planning=PlanningSettings(compiled=False)) as service:
-        fan, chain = _fan(steps), _chain(chained)
         return {
             "rounds": rounds,
-            "fan": {"steps": steps, **_compared(service.url, fan, lambda: _bare_fan(steps), steps, rounds)},
-            "chain": {"steps": chained, **_compared(service.url, chain, lambda: _bare_chain(chained), chained, rounds)},
+            "fan": {
+                "steps": steps,
+                **_compared(service.url, fan(steps, "pass_on"), lambda: _bare_fan(steps), steps, rounds),
+            },
+            "chain": {
+                "steps": chained,
+                **_compared(service.url, chain(0, chained), lambda: _bare_chain(chained), chained, rounds),
+            },
             "killed_ms": _killed(_killed_ms(service.url, kills)),
         }
 
@@ -73,23 +79,6 @@ def _catalog() -> Catalog:
             for name, (body, expected_s) in agents.items()
         )
     )
-
-
-def _fan(width: int) -> dict[str, Any]:
-    each = {
-        "id": "each",
-        "for_each": "$inputs.numbers",
-        "steps": [{"id": "step", "capability": "pass_on", "inputs": {"value": "$item"}}],
-    }
-    return {"kind": "fan", "inputs": {"numbers": list(range(width))}, "workflow": {"steps": [each]}}
-
-
-def _chain(length: int) -> dict[str, Any]:
-    values = [0, *(f"$steps.s{number}" for number in range(length - 1))]
-    steps = [
-        {"id": f"s{number}", "capability": "pass_on", "inputs": {"value": value}} for number, value in enumerate(values)
-    ]
-    return {"kind": "chain", "workflow": {"steps": steps}}
 
 
 def _bare_fan(width: int) -> None:
@@ -154,12 +143,12 @@ def _killed_ms(url: str, kills: int) -> list[float]:
 def _killed_in_ms(client: SyncClient, task: str, file: Path) -> float:
     until_s = time.monotonic() + _WAIT_S
     while not file.exists() and time.monotonic() < until_s:
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_S)  # another process writes it
     process = psutil.Process(int(file.read_text(encoding="ascii")))
     began_s = time.perf_counter()
     client.cancel(task)
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until_s:
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_S)  # it is a child of Ray's, not of this process
     return 1e3 * (time.perf_counter() - began_s)
 
 

@@ -119,7 +119,8 @@ class LearnerActor:
             if first:
                 self.record_plans(examples)
         except BaseException:  # a restore that failed is repeated
-            self._plans_restored = self._plans_restored and not first
+            if first:
+                self._plans_restored = False
             raise
         self._restored = True
         return first

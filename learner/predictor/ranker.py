@@ -63,7 +63,7 @@ class ListRanker:
         """With the tables of the trees: the first guess where it arrives does not wait until they are read again.
 
         Boosters travel as text, so that a process that only guesses does without LightGBM, which takes a second to
-        import and 100 MB.
+        import.
         """
         return {"texts": [booster.model_to_string() for booster in self.boosters], "_scorer": self._scorer}
 

@@ -235,7 +235,7 @@ class OptimalPlannerPipeline:
 def prepare_solver() -> None:
     """Import the solver in this thread, at a low priority, so that the first solve does not wait for it."""
     _give_way()
-    import planners.scheduling.cp_sat.solver  # noqa: F401, PLC0415 (see above)
+    import planners.scheduling.cp_sat.solver  # noqa: F401, PLC0415 -- see `_cp_sat`
 
 
 def _give_way() -> None:

@@ -249,7 +249,7 @@ _SOLVER = ("ortools", "pandas")
     ],
 )
 def test_a_process_starts_without_what_it_does_not_need_yet(process, others_need):
-    """LightGBM alone took a second of each, and 100 MB."""
+    """LightGBM alone took a second of each."""
     told = f"import sys, {process}; print([m for m in {others_need} if m in sys.modules])"
 
     ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60, check=True)  # noqa: S603 - our own
