@@ -20,6 +20,7 @@ os.environ.pop("COLUMNS", None)
 import pytest
 from hypothesis import settings
 
+from planners.scheduling.kernel.compilation import LOADER
 from reconciler.state.run import RunState
 
 # Every run state that a test drives checks itself after every event.
@@ -34,6 +35,14 @@ settings.load_profile("forerun")
 
 _TESTS = Path(__file__).parent
 _WITHOUT_RAY = ("unit", "properties", "laws")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interpreted_schedules() -> Iterator[None]:
+    """Compile no kernel beside the tests of a process: schedules of later ones would depend on when it is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LOADER, "allow", lambda _folder: None)
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)

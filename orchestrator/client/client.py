@@ -35,6 +35,8 @@ DEFAULT_URL = "http://127.0.0.1:8700"
 
 _View = TypeVar("_View", bound=BaseModel)
 _LONGEST_MODEL_S = 900.0
+# The planner and every shard import the agents anew, and each part has 30 s to answer.
+_RELOAD_S = 120.0
 # A task in doubt does not end, so the service does not report it before this time is over.
 _POLL_S = 10.0
 _RESUME_S = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -290,7 +292,8 @@ class Client(Answers):
 
     async def reload(self, catalog: Catalog) -> Reloaded:
         """Replace the service's catalog, and let later attempts use the present code of their agents."""
-        return await self._view(Reloaded, "POST", "/v1/reload", content=catalog.model_dump_json(exclude_unset=True))
+        body = catalog.model_dump_json(exclude_unset=True)
+        return await self._view(Reloaded, "POST", "/v1/reload", content=body, timeout=_RELOAD_S)
 
     async def nodes(self) -> ClusterSnapshot:
         """The cluster as it is now."""

@@ -18,6 +18,8 @@ class Unreachable(ServiceError):
     @classmethod
     def at(cls, url: str, error: Exception) -> Self:
         """For a URL and the error of the connection."""
+        if isinstance(error, httpx.ReadTimeout):
+            return cls(f"the service at {url} did not answer in time", "", "try again; it may be busy")
         why = str(error) or type(error).__name__
         address = url.partition("://")[2] or url
         fix = "start it with `forerun up`, or give --url"

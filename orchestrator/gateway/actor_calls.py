@@ -7,7 +7,7 @@ from contextvars import Context
 from typing import Any, TypeVar
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError, TaskCancelledError
 
 from orchestrator.errors import Unavailable
 from planners.errors import ForerunError
@@ -35,6 +35,7 @@ class ActorCalls:
         If the request that asks is cancelled, so is the call: Ray cancels whatever a cancelled request has called.
 
         Raises:
+            asyncio.CancelledError: as above; Ray may cancel the call before the coroutine that awaits it.
             ForerunError: what the method raised.
             Unavailable: the actor is not running, has died, or did not answer in time.
         """
@@ -60,6 +61,8 @@ class ActorCalls:
         """Raise Ray's errors as those of the service."""
         try:
             yield
+        except TaskCancelledError:
+            raise asyncio.CancelledError from None
         except RayTaskError as error:
             if isinstance(error.cause, ForerunError):
                 raise error.cause from None

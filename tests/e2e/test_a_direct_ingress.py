@@ -14,7 +14,7 @@ from orchestrator.client.errors import Busy, Unreachable
 from reconciler.state.commands import RunStatus
 
 # One process that answers and crashes is also among the ways to fail, which need such a service anyway.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 GUARD_S = 120.0
 CATALOG = Path(__file__).parent / "catalog.yaml"
 COUNTED = {"workflow": {"steps": [{"id": "only", "capability": "count", "inputs": {"word": "plan"}}]}}

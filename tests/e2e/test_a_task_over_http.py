@@ -12,9 +12,6 @@ from polling import until
 from orchestrator.client.errors import BadRequest, Conflict, NotFound
 from reconciler.state.commands import RunStatus
 
-# The first of these waits for Ray and Serve to start, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(240)
-
 TEXT = "agents ahead of plan"
 WORDS = {
     "name": "count letters",

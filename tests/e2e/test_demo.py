@@ -14,7 +14,7 @@ pytest.importorskip("rdkit")
 pytest.importorskip("pyscf")
 pytest.importorskip("tblite")
 
-pytestmark = [pytest.mark.chem, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.chem, pytest.mark.ray, pytest.mark.slow]
 MOLECULES = "C=O formaldehyde\nC#C acetylene\nC#N hydrogen cyanide\n"
 
 

@@ -12,8 +12,6 @@ from orchestrator.client.client import Client
 
 from .conftest import Service, alive, clean_environment, family, restart
 
-# Starts of Ray and Serve, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(400)
 _SLEEP = {"workflow": {"steps": [{"id": "a", "capability": "sleep", "inputs": {"seconds": 2}}]}}
 
 

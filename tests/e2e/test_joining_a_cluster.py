@@ -94,7 +94,6 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(240)  # starts Ray and Serve, on a machine that may be busy
 def test_a_task_is_served_on_a_cluster_that_is_joined_with_its_token_and_refused_without(
     head: Head, homeless: dict[str, str], tmp_path: Path
 ) -> None:

@@ -14,9 +14,6 @@ from orchestrator.client.client import Client
 
 from .conftest import Service, alive, restart
 
-# Starts of Ray and Serve, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(400)
-
 _END_S = 10
 # Ray Serve takes seconds to start.
 _SOONER = ("--ingress", "direct")

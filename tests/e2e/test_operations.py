@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -25,9 +26,8 @@ from orchestrator.cli.app import app
 from orchestrator.client.client import Client
 from orchestrator.client.errors import NotAllowed
 
-# Starts of Ray, Serve and actors, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(600)
 GUARD_S = 120.0
+PATIENCE_S = 5.0
 
 CODE = """
 import asyncio
@@ -112,16 +112,22 @@ class Operated:
         return httpx.get(f"{self.service.url}/readyz", timeout=GUARD_S)
 
     def process(self, actor: str) -> psutil.Process:
-        """The process of an actor of the service."""
-        found = [psutil.Process(pid) for pid in self.service.descendants()]
-        return next(process for process in found if actor in " ".join(_command(process)))
+        """The process of an actor of the service, which may be about to be there again."""
+        found: list[int] = []
+
+        def is_there() -> bool:
+            found.extend(pid for pid in self.service.descendants() if actor in _command(pid))
+            return bool(found)
+
+        until(is_there)
+        return psutil.Process(found[0])
 
 
-def _command(process: psutil.Process) -> list[str]:
+def _command(pid: int) -> str:
     try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:  # it has ended
+        return ""
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +154,8 @@ def heals(operated: Operated) -> None:
 def is_refused(operated: Operated, take_away: Callable[[], object], reason: str) -> None:
     """Without a part, ready says 503 with the reason, and submissions 503 and when to come again.
 
-    The part may be back before both were seen; it is taken away again then.
+    It may take a second until a part is missed. The part may be back before both were seen; it is taken away again
+    then.
     """
     key = {"Authorization": f"Bearer {operated.keys['submit']}"}
     with httpx.Client(base_url=operated.service.url, headers=key, timeout=GUARD_S, trust_env=False) as http:
@@ -160,7 +167,8 @@ def is_refused(operated: Operated, take_away: Callable[[], object], reason: str)
         def both_are() -> bool:
             take_away()
             refused = told = False
-            for _ in range(20):
+            end_s = time.monotonic() + PATIENCE_S
+            while time.monotonic() < end_s:
                 reply = operated.ready()
                 told = told or (reply.status_code == 503 and reason in reply.json()["detail"])
                 refused = refused or submission_is_refused()

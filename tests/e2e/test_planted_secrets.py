@@ -9,7 +9,7 @@ from live_service import Service
 
 from planners.tasks import Task
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.ray
 
 _VIEWS = ("", "/timeline", "/failures", "/plans", "/logs", "/events", "/changes", "/steps/leak", "/trace")
 

@@ -31,8 +31,6 @@ from .conftest import started
 
 pytest.importorskip("pydantic_ai", reason="goals need the extra llm")
 
-# The first block waits for Ray and Serve to start, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(240)
 
 _ROOT = Path(__file__).parents[2]
 _PAGE = (_ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,8 +12,6 @@ from playwright.sync_api import Page, expect
 from orchestrator.client.errors import Busy
 from reconciler.views.models import TaskView
 
-# The first of these waits for Ray and Serve to start, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(300)
 READY_S = 60.0
 LETTERS = {
     "name": "count letters",

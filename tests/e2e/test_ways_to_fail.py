@@ -26,9 +26,6 @@ from reconciler.state.commands import RunStatus
 from reconciler.state.waiting import WaitKind
 from reconciler.views.models import TaskView
 
-# The first of these waits for Ray and Serve to start, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live_service.Service]:

@@ -12,7 +12,7 @@ import pytest
 from .conftest import Hosts
 
 # Three raylets, Serve and the service start on a machine that may be busy.
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 # The service's own parts, as Ray names their processes.
 _PARTS = ("ray::ReconcilerActor", "ray::PlannerActor", "ray::LearnerActor", "ray::ServeReplica", "ray::ProxyActor")

@@ -18,7 +18,7 @@ from reconciler.state.handoff import Failure, FailureKind, Handoff
 
 # On a busy machine a host takes long to import what the agents of these tests need, which holds up its event loop.
 IMPORTS_S = 120.0
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.ray
 
 
 async def test_all_kinds_return_fail_and_crash_beside_each_other(attempts_with: Any):

@@ -17,7 +17,7 @@ from reconciler.state.fan_out_ends import CompletionReason
 from reconciler.state.outcomes import Verdict
 
 # Workers of Ray take minutes to start on a machine on which much else runs.
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.ray
 GUARD_S = 150.0
 CATALOG = catalog_of(j.looks, j.digs, j.reports, j.lingers)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 from booking_agents import books, cancels, pays_in_vain
 from ray_shards import a_ray_shard, ended
 
@@ -14,7 +13,6 @@ from reconciler.state.commands import RunStatus
 from reconciler.state.events import StepAnswered
 
 # Workers of Ray take minutes to start on a machine on which much else runs.
-pytestmark = pytest.mark.timeout(400)
 GUARD_S = 150.0
 CATALOG = catalog_of(books, cancels, pays_in_vain)
 

@@ -126,7 +126,6 @@ async def test_a_run_is_not_parked_while_an_agent_works_or_somebody_asks(tmp_pat
         assert service.shard.live == 1
 
 
-@pytest.mark.timeout(300)
 async def test_a_parked_run_takes_a_few_kilobytes(tmp_path):
     """10,000 of them take less than 100 MB, the limit that is promised."""
     async with a_shard(CATALOG, tmp_path) as service:

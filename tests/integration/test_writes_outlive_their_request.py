@@ -44,11 +44,26 @@ class _Shard:
 
 @ray.remote(num_cpus=0)
 class _Ingress:
+    def __init__(self) -> None:
+        self._heard = asyncio.get_running_loop().create_future()
+
     async def answer(self) -> None:
         calls = ActorCalls()
         await asyncio.gather(
             calls.call(_SHARD, "the shard", "work", "read"), calls.change(_SHARD, "the shard", "work", "write")
         )
+
+    async def answer_in_another_task(self) -> None:
+        """As the SDK of MCP does, whose handlers hear of a cancelled request later than Ray cancels what they call."""
+        handler = asyncio.create_task(ActorCalls().call(_SHARD, "the shard", "work", "read"))
+        handler.add_done_callback(self._tell)
+        await asyncio.Event().wait()
+
+    def _tell(self, handler: "asyncio.Task[Any]") -> None:
+        self._heard.set_result("cancelled" if handler.cancelled() else repr(handler.exception()))
+
+    async def heard(self) -> str:
+        return await self._heard
 
 
 async def test_a_request_that_is_cancelled_takes_its_reads_with_it_and_leaves_its_writes(cluster: Any) -> None:
@@ -65,3 +80,15 @@ async def test_a_request_that_is_cancelled_takes_its_reads_with_it_and_leaves_it
 
     assert read == "cancelled"
     assert await shard.ended.remote("write") == "done"
+
+
+async def test_a_read_that_ray_cancels_does_not_fail_but_is_cancelled(cluster: Any) -> None:
+    """Whoever awaits it has been given up, which is no failure of the shard."""
+    shard: Any = _Shard.options(name=_SHARD, namespace=NAMESPACE).remote()  # type: ignore[attr-defined]
+    ingress: Any = _Ingress.remote()  # type: ignore[attr-defined]
+    request = ingress.answer_in_another_task.remote()
+    await shard.begun.remote(1)
+
+    ray.cancel(request)
+
+    assert await ingress.heard.remote() == "cancelled"

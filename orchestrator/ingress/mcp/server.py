@@ -55,15 +55,14 @@ class McpCalls:
         offered = await self._tools()
         if params.name not in offered:
             return refused(f"no tool '{params.name}'; there are {', '.join(offered) or 'none'}")
+        submission = asyncio.ensure_future(self._submitted(offered[params.name], dict(params.arguments or {})))
         try:
-            submission = asyncio.ensure_future(self._submitted(offered[params.name], dict(params.arguments or {})))
-            try:
-                return result(await self._ended(request, await asyncio.shield(submission)))
-            except asyncio.CancelledError:
-                self._give_up(submission)
-                raise
+            return result(await self._ended(request, await asyncio.shield(submission)))
         except ForerunError as error:
             return refused(_told(error))
+        except BaseException:  # the call is cancelled, or the stream to its client is closed
+            self._give_up(submission)
+            raise
 
     async def _tools(self) -> dict[str, Skill]:
         return tools(skills(await self._context.recent_catalog(), self._context.settings))

@@ -114,6 +114,10 @@ def test_a_url_of_another_protocol_is_corrected(url, error):
     assert "http://127.0.0.1:8700 " in Unreachable.at(url, error).fix
 
 
+def test_a_service_that_is_slow_is_not_said_to_be_away():
+    assert "did not answer in time" in str(Unreachable.at("http://127.0.0.1:8700", httpx.ReadTimeout("")))
+
+
 def test_an_invalid_task_is_refused_before_anything_is_sent():
     with pytest.raises(InvalidTask) as caught:
         task_of({"goal": "x", "inpts": {}})

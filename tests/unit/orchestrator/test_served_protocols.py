@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
+import anyio
 import httpx
 import mcp_types as types
 import pytest
@@ -168,17 +170,41 @@ class _Admitting(MemoryGateway):
         return view
 
 
+def _call_of_mcp(gateway, session):
+    calls = McpCalls(IngressContext(gateway, SETTINGS, CATALOG, Keyring(lambda: _Keys(None))))
+
+    async def call():
+        (offered, *_) = (await calls.list_tools(None, None)).tools
+        arguments = dict.fromkeys(offered.input_schema.get("required", ()), "x")
+        asked = types.CallToolRequestParams(name=offered.name, arguments=arguments)
+        return await calls.call_tool(SimpleNamespace(session=session), asked)
+
+    return asyncio.create_task(call())
+
+
 async def test_a_call_of_mcp_that_is_given_up_during_admission_cancels_the_task():
     gateway = _Admitting()
-    calls = McpCalls(IngressContext(gateway, SETTINGS, CATALOG, Keyring(lambda: _Keys(None))))
-    (offered, *_) = (await calls.list_tools(None, None)).tools
-    arguments = dict.fromkeys(offered.input_schema.get("required", ()), "x")
-    asked = types.CallToolRequestParams(name=offered.name, arguments=arguments)
-    call = asyncio.create_task(calls.call_tool(None, asked))
+    call = _call_of_mcp(gateway, None)
     await gateway.begun.wait()
 
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
     gateway.may_end.set()
+    await gateway.cancelled.wait()
+
+
+class _Gone:
+    """A session whose client does not listen any more."""
+
+    async def report_progress(self, *_):
+        raise anyio.ClosedResourceError
+
+
+async def test_a_call_of_mcp_whose_progress_cannot_be_told_cancels_the_task():
+    gateway = _Admitting()
+    gateway.may_end.set()
+
+    with pytest.raises(anyio.ClosedResourceError):
+        await _call_of_mcp(gateway, _Gone())
     await gateway.cancelled.wait()

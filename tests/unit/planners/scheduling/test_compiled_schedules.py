@@ -231,7 +231,6 @@ def estimated_waits(problem, monkeypatch):
     return waits
 
 
-@pytest.mark.timeout(600)  # compiling takes 15 s of CPU time
 def test_machine_code_makes_the_same_schedules_and_is_read_again_from_its_folder(tmp_path, monkeypatch):
     pytest.importorskip("numba")
     problems = {seed: random_problem(seed, 60) for seed in range(12)}
