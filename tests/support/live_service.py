@@ -70,19 +70,27 @@ def started(
             start_new_session=True,
             env=clean_environment(environment),
         )
+    try:
+        return Service(process, _url(process, log), log)
+    except BaseException:  # the test's time is over, for example
+        _kill(process)
+        raise
+
+
+def _url(process: "subprocess.Popen[str]", log: Path) -> str:
+    """What its ready line says."""
     said: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(process, said), daemon=True).start()
     text, until = "", time.monotonic() + _START_S
     while True:
         try:
             text += said.get(timeout=0.5)
-            return Service(process, json.loads(text)["url"], log)
+            return str(json.loads(text)["url"])
         except json.JSONDecodeError:
             continue
         except queue.Empty:
             if process.poll() is None and time.monotonic() < until:
                 continue
-            _kill(process)
             pytest.fail(f"not ready: {text} {log.read_text()}")
 
 
