@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from actors.context import Context
 from actors.errors import BadInput, BadOutput, HookFailed, OutputGone
 from actors.executor.attempt_timeout import AttemptTimeout
 from actors.executor.captured import Captured, Captures
+from actors.executor.forked import end_if_forked
 from actors.failures import failure_of, is_being_cancelled, timed_out
 from actors.import_path import loaded
 from actors.invocation import Ended, Invocation, Result
@@ -99,12 +101,14 @@ def run_in_process(call: Invocation, blobs: tuple[Any, ...], captures: Captures 
 
     Kinds that do not run on a loop have no timeout here: the caller enforces it by killing the process.
     """
+    pid = os.getpid()
     with Captured(call, captures) as output:
-        result = _run_in_process(call, blobs)
+        result = _run_in_process(call, blobs, pid)
+        end_if_forked(pid)
     return result.with_logs(output.lines)
 
 
-def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
+def _run_in_process(call: Invocation, blobs: tuple[Any, ...], pid: int) -> Result:
     if not kind_of(call.kind).runs_on_loop:
         preload(call)
     began, watched = time.perf_counter(), None
@@ -122,6 +126,7 @@ def _run_in_process(call: Invocation, blobs: tuple[Any, ...]) -> Result:
         check_output(call, answer)
         result = _result(call, answer, context, began)
     except BaseException as error:  # noqa: BLE001 - as above; Ray would take a KeyboardInterrupt for a cancel
+        end_if_forked(pid, error)
         result = Result(Ended(time.perf_counter() - began, failure=failure_of(error, call=call)))
     return with_notices(result, call, watched)
 

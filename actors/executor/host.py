@@ -34,6 +34,7 @@ from actors.executor.process_remains import (
     watch,
     watch_next,
 )
+from actors.executor.process_state import process_restored
 from actors.executor.worker_output import worker_captures
 from actors.invocation import Began, Ended, Invocation, Result
 from actors.kinds.kind import kind_of
@@ -155,7 +156,8 @@ def worker(call: Invocation, *blobs: Any) -> Iterator[Any]:
     """
     restrict_environment(call.env)
     yield Began(os.getpid(), watch(_watched_s(call), call.attempt))
-    result = run_in_process(call, blobs, *_captures_of(call))
+    with process_restored():
+        result = run_in_process(call, blobs, *_captures_of(call))
     watch(None)
     yield result.ended
     if result.body is not None:
@@ -168,7 +170,8 @@ def run_next(call: Invocation) -> Result:
     """Run one of the attempts that follow one another in this process, whose stacks are watched already."""
     restrict_environment(call.env)
     watch_next(_watched_s(call))
-    return run_in_process(call, (), *_captures_of(call))
+    with process_restored():
+        return run_in_process(call, (), *_captures_of(call))
 
 
 def _watched_s(call: Invocation) -> float | None:

@@ -32,7 +32,10 @@ class SocketAddress:
 
 
 class MessageStream(asyncio.Protocol):
-    """Whole messages over a stream, each preceded by its length. Lives on one event loop."""
+    """Whole messages over a stream, each preceded by its length. Lives on one event loop.
+
+    ``left_unread``: the connection has ended, and the other side has certainly not read the last message to its end.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class MessageStream(asyncio.Protocol):
         self.on_message = on_message
         self.most_bytes = most_bytes
         self.on_lost = on_lost
+        self.left_unread = False
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
         self._next: asyncio.Handle | None = None
@@ -60,8 +64,10 @@ class MessageStream(asyncio.Protocol):
         return self._transport is None
 
     def send(self, message: bytes) -> None:
-        """Send a message. If the connection is lost, nothing happens."""
-        if self._transport is not None:
+        """Send a message. If the connection is lost, nothing happens but that it counts as unread."""
+        if self._transport is None or self._transport.is_closing():
+            self.left_unread = True
+        else:
             self._transport.write(len(message).to_bytes(_LENGTH_BYTES, "little") + message)
 
     def close(self) -> None:
@@ -82,6 +88,8 @@ class MessageStream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.BaseProtocol`."""
         self._transport = None
+        # Linux resets a connection whose other end was closed, or has died, before all was read that it had got.
+        self.left_unread = self.left_unread or isinstance(exc, ConnectionResetError | BrokenPipeError)
         if self._next is not None:
             self._next.cancel()
         while self._message_bytes() is not None:

@@ -36,6 +36,18 @@ def preempted() -> Failure:
     )
 
 
+def without_a_try(failure: Failure) -> Failure:
+    """The failure of an attempt whose process was lost before it had read the attempt: the agent was not called."""
+    return failure.model_copy(
+        update={
+            "message": f"{failure.message}, before this attempt began",
+            "fix": failure.fix if failure.kind is FailureKind.NODE_LOST else "nothing: its work runs again",
+            "never_began": True,
+            "counts": False,
+        }
+    )
+
+
 def worker_lost(agent: AgentName, left: ProcessRemains, error_type: str = "", *, stderr: str = "") -> Failure:
     """The failure of an attempt that ended its own process, or whose process was killed.
 

@@ -14,12 +14,12 @@ from actors.executor.host import promotion, shares_a_host, verification, worker
 from actors.executor.host_link import HostLink
 from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.hosts import kill
-from actors.executor.lost_processes import node_lost, out_of_memory, worker_lost
+from actors.executor.lost_processes import node_lost, out_of_memory, without_a_try, worker_lost
 from actors.executor.nodes import pinned, ray_amounts
+from actors.executor.open_session import PROCESS_LOST, NeverBegan, WorkerSession
 from actors.executor.process_remains import name_of
 from actors.executor.readings import Held, merged
 from actors.executor.session_executor import Room, SessionExecutor, limit_s, unknown_room
-from actors.executor.session_place import WorkerSession
 from actors.executor.waits import Stage, in_use, process_wait, resource_wait, start_wait
 from actors.executor.worker_session import SessionUnreachable
 from actors.failures import failure_of
@@ -36,14 +36,7 @@ HEARTBEAT_TIMEOUT_S = 10.0
 # Agents without resources that run alone on a node at once: Ray bounds only what needs resources.
 PROCESSES_PER_NODE = 32
 _HELD_FOR_S = 0.2
-_LOST = (
-    rx.RayActorError,
-    rx.WorkerCrashedError,
-    rx.NodeDiedError,
-    rx.LocalRayletDiedError,
-    rx.OutOfMemoryError,
-    rx.TaskCancelledError,
-)
+_LOST = (rx.RayActorError, *PROCESS_LOST)
 _UNPLACEABLE = (rx.TaskUnschedulableError, rx.ActorUnschedulableError, NoSuchNode)
 # In the environment of worker processes: how often the code of agents was reloaded.
 _CODE = "RAY_FORERUN_CODE"
@@ -257,6 +250,8 @@ class RayExecutor(SessionExecutor):
     async def _failure(self, hosted: HostedAttempt, error: Exception) -> Failure:
         """What an error of Ray means for the attempt."""
         node, name = hosted.order.node, hosted.order.agent
+        if isinstance(error, NeverBegan):
+            return without_a_try(await self._failure(hosted, error.why))
         if isinstance(error, rx.ObjectLostError):
             message = "an input was lost with the node that held it"
             return failure_of(OutputGone(message, "inputs", "run the step that made it again"))

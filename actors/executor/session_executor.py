@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from actors.executor.host_executor import GRACE_S, HostExecutor
 from actors.executor.hosted import ExecutorOptions, HostedAttempt
 from actors.executor.nodes import ray_amounts
+from actors.executor.open_session import NeverBegan
 from actors.executor.session_place import SessionPlace
 from actors.executor.worker_session import session
 from actors.executor.worker_sessions import WorkerSessions
@@ -60,15 +61,20 @@ class SessionExecutor(HostExecutor):
     async def _in_session(
         self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, place: SessionPlace
     ) -> Ended:
-        running = await place.session()
-        hosted.handle, hosted.stack = running, running.stack
-        end = running.run(call)
-        self._began(hosted)
+        began_before = hosted.began_s is not None  # in a host, which another attempt has ended
         try:
+            running = await place.session()
+            hosted.handle, hosted.stack = running, running.stack
+            end = running.run(call)
+            self._began(hosted)
             async with asyncio.timeout(limit_s(agent, call)):
                 returned = await end
         except TimeoutError:
             return await self._out_of_time(hosted, call)
+        except NeverBegan as error:
+            if began_before:
+                raise error.why from None
+            raise
         assert returned.ended is not None, "only a host says of an attempt that it was flushed"
         hosted.staged = returned.staged
         if returned.is_large:

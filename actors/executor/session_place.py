@@ -5,117 +5,19 @@ A place asks Ray for as many sessions as attempts wait, up to what its node can 
 """
 
 import asyncio
-import pickle
 from collections import OrderedDict
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ray import exceptions as rx
 
-from actors.executor.host_socket import MessageStream
-from actors.executor.messages import Returned, unpacked
-from actors.executor.worker_session import OVER, SessionBegan, SessionUnreachable
-from actors.invocation import Invocation
-from planners.model import AttemptId, NodeId
+from actors.executor.open_session import PROCESS_LOST, NeverBegan, SessionTask, WorkerSession
+from actors.executor.worker_session import SessionUnreachable
+from planners.model import NodeId
 from planners.resources import Resources
 
 # What a process has sent before its death may be read later than Ray tells of it.
 _LAST_WORDS_S = 0.5
-
-
-class SessionTask(Protocol):
-    """The Ray task of a session."""
-
-    def completed(self) -> Awaitable[Any]:
-        """Wait for its end. Raises what it has raised, or the RayError that tells how it was lost."""
-        ...
-
-    def __anext__(self) -> Awaitable[Any]:
-        """The reference to the large output that it has yielded."""
-        ...
-
-
-class WorkerSession:
-    """A Ray task and the attempt that runs in it.
-
-    ``stack``: the path, on its node, where its process leaves stacks. ``gone``: it gets no attempt any more.
-    """
-
-    __slots__ = (
-        "_attempt",
-        "_end",
-        "_place",
-        "began_s",
-        "closed",
-        "gone",
-        "idle_s",
-        "number",
-        "stack",
-        "stream",
-        "task",
-    )
-
-    def __init__(self, place: "SessionPlace", number: int, task: SessionTask) -> None:
-        self._place = place
-        self.number = number
-        self.task = task
-        self.stack = ""
-        self.stream: MessageStream | None = None
-        self.closed = asyncio.Event()
-        self._attempt: AttemptId | None = None
-        self._end: asyncio.Future[Returned] | None = None
-        self.began_s = self.idle_s = 0.0
-        self.gone = False
-
-    def run(self, call: Invocation) -> "asyncio.Future[Returned]":
-        """Start an attempt: its end, or the error of Ray for which there is none. Cancelling that stops nothing."""
-        end: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
-        if self.stream is None:  # its process has ended since the attempt has got it
-            end.set_exception(rx.WorkerCrashedError())
-            return end
-        self._attempt, self._end = call.attempt, end
-        self.stream.send(pickle.dumps(call, pickle.HIGHEST_PROTOCOL))
-        return end
-
-    def begun(self, began: SessionBegan, stream: MessageStream) -> None:
-        """The process is there."""
-        self.stack, self.stream = began.stack, stream
-        self.began_s = asyncio.get_running_loop().time()
-        self._place.begun(self)
-
-    def cancel(self, attempt: AttemptId) -> None:
-        """End the process, and with it the attempt, if that still runs here."""
-        if attempt == self._attempt:
-            self._place.cancel(self)
-
-    def take(self, message: bytes) -> None:
-        """The attempt has returned. After a large output the process ends by itself."""
-        returned: Returned = unpacked(message)
-        end, self._attempt, self._end = self._end, None, None
-        if end is not None and not end.done():
-            end.set_result(returned)
-        if returned.is_large:
-            self._place.leave(self)
-        else:
-            self._place.free(self)
-
-    def fail(self, error: Exception) -> None:
-        """The process has ended, and so has the attempt."""
-        end, self._attempt, self._end = self._end, None, None
-        self.close()
-        if end is not None and not end.done():
-            end.set_exception(error)
-
-    def close(self) -> None:
-        """End the connection to the process, which ends then, unless an attempt still runs there."""
-        stream, self.stream = self.stream, None  # else a cycle keeps the Ray task until garbage is collected
-        if stream is not None:
-            stream.close()
-
-    def let_go(self) -> None:
-        """Tell the process that this is over."""
-        if self.stream is not None:
-            self.stream.send(OVER)
 
 
 class Surroundings(Protocol):
@@ -179,7 +81,8 @@ class SessionPlace:
         """Wait for a session that is free.
 
         Raises:
-            RayError: Ray cannot start one. A RayTaskError with cause `SessionUnreachable`: there can be none here.
+            RayError: Ray cannot start one; `NeverBegan` if its process or node was lost. A RayTaskError with cause
+                `SessionUnreachable`: there can be none here.
         """
         if self._idle:
             return self._idle.pop()
@@ -271,7 +174,7 @@ class SessionPlace:
         if session.stream is not None:
             await _within(_LAST_WORDS_S, session.closed)
         if starting:
-            self._fail_waiting(lost)
+            self._fail_waiting(NeverBegan(lost) if isinstance(lost, PROCESS_LOST) else lost)
         if not session.gone:
             self.leave(session)
         session.fail(lost)

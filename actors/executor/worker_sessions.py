@@ -17,8 +17,9 @@ from typing import Any
 import ray
 
 from actors.executor.host_socket import KeyedSocket, MessageStream, SocketAddress
+from actors.executor.open_session import SessionTask, WorkerSession
 from actors.executor.readings import Held
-from actors.executor.session_place import SessionPlace, SessionTask, WorkerSession
+from actors.executor.session_place import SessionPlace
 from actors.executor.worker_session import OVER, SessionBegan
 from planners.model import AgentName, NodeId
 from planners.resources import Resources
@@ -233,7 +234,7 @@ class WorkerSessions:
 
         def lost() -> None:
             self._streams.discard(stream)
-            session.closed.set()
+            session.disconnected()
 
         stream.on_message, stream.on_lost = lambda _, later: session.take(later), lost
         session.begun(began, stream)

@@ -38,6 +38,14 @@ class TaskHere:
         handoff = Handoff(output=None if large else attempt, by_reference=large)
         self._stream.send(pickle.dumps(Returned(attempt, Ended(0.0, handoff))))
 
+    def stops_reading(self):
+        """Whatever it gets from now on, it has not read when it ends."""
+        self._stream._transport.pause_reading()
+
+    def disconnects(self):
+        """Its connection has ended; Ray does not tell yet that its process has."""
+        self._stream.close()
+
     def ends(self, error=None):
         if self._stream is not None:
             self._stream.close()

@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 from attempts import until
-from ray.exceptions import RayTaskError, TaskUnschedulableError, WorkerCrashedError
+from ray.exceptions import NodeDiedError, RayTaskError, TaskUnschedulableError, WorkerCrashedError
 from sessions_here import NODE, ONE_CPU, A, B, SessionsHere, a_call
 
 from actors.executor import worker_sessions
+from actors.executor.open_session import NeverBegan
 from actors.executor.worker_session import SessionUnreachable
 from planners.resources import Resources
 
@@ -180,10 +181,12 @@ async def test_flushing_an_attempt_that_has_ended_harms_no_other(here):
 async def test_an_attempt_hears_that_its_process_is_lost(here):
     _, end = await here.begun("t.1")
 
+    await until(lambda: here.tasks()[0].got == ["t.1"])
     here.tasks()[0].ends(WorkerCrashedError())
 
-    with pytest.raises(WorkerCrashedError):
+    with pytest.raises(WorkerCrashedError) as lost:
         await end
+    assert not isinstance(lost.value, NeverBegan)
     assert here.sessions.held() == {}
 
 
@@ -200,8 +203,30 @@ async def test_an_attempt_hears_that_its_process_was_lost_before_it_began(here):
     session = await here.idle()
     session.fail(WorkerCrashedError())
 
-    with pytest.raises(WorkerCrashedError):
+    with pytest.raises(NeverBegan):
         await session.run(a_call("t.1"))
+
+
+async def test_an_attempt_that_its_process_has_not_read_never_began(here):
+    await here.idle()
+    here.tasks()[0].stops_reading()
+    _, end = await here.run("t.1")
+    await asyncio.sleep(0)
+
+    here.tasks()[0].disconnects()
+
+    with pytest.raises(NeverBegan):
+        await end
+    assert here.tasks()[0].got == ["t.0"]
+
+
+async def test_a_session_whose_connection_has_ended_gets_no_attempt_though_ray_does_not_know_yet(here):
+    session = await here.idle()
+
+    here.tasks()[0].disconnects()
+    await until(lambda: session.gone)
+
+    assert (await here.begun("t.2"))[0] is not session
 
 
 async def test_an_idle_session_that_is_lost_gets_no_attempt(here):
@@ -223,6 +248,17 @@ async def test_a_session_that_ray_cannot_start_fails_the_attempt_that_it_was_for
         await waiting[0]
     await here.tasks()[1].begin()
     await waiting[1]
+
+
+async def test_an_attempt_whose_session_is_lost_before_it_has_begun_never_began(here):
+    waiting = asyncio.ensure_future(here.run("t.1"))
+    await until(lambda: A in here.workers and here.tasks())
+
+    here.tasks()[0].ends(NodeDiedError("gone"))
+
+    with pytest.raises(NeverBegan) as lost:
+        await waiting
+    assert isinstance(lost.value.why, NodeDiedError)
 
 
 async def test_where_the_socket_cannot_be_reached_there_are_no_sessions(here):
