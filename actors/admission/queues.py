@@ -83,10 +83,7 @@ class AdmissionQueue:
 
     def leave_with(self, ticket: Ticket) -> None:
         """An admitted attempt has ended."""
-        self._guests.pop(ticket, None)
-        if ticket in self._preempted:
-            self._preempted.discard(ticket)
-            self._leaving.subtract(dict(ticket.queue.uses))
+        self._forget(ticket)
         self.leave(ticket.queue.uses)
 
     def leave(self, uses: Uses) -> None:
@@ -113,9 +110,17 @@ class AdmissionQueue:
         if ticket.admitted.cancelled() or not ticket.admitted.done():
             self._remove(ticket)
         else:  # admitted and flushed within one turn of the event loop
+            self._forget(ticket)
             for capacity, amount in ticket.queue.uses:
                 capacity.refund(amount)
         self._admit()
+
+    def _forget(self, ticket: Ticket) -> None:
+        """An admitted attempt holds nothing any more: it is not there to be preempted, and nobody waits for it."""
+        self._guests.pop(ticket, None)
+        if ticket in self._preempted:
+            self._preempted.discard(ticket)
+            self._leaving.subtract(dict(ticket.queue.uses))
 
     def _remove(self, ticket: Ticket) -> None:
         queue = ticket.queue

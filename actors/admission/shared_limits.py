@@ -16,7 +16,7 @@ class _Member:
     """What an executor holds and waits for."""
 
     inside: dict[AttemptId, AsyncExitStack] = field(default_factory=dict)
-    waiting: dict[AttemptId, asyncio.Task[AsyncExitStack]] = field(default_factory=dict)
+    waiting: dict[AttemptId, asyncio.Task[None]] = field(default_factory=dict)
 
 
 class SharedLimits:
@@ -37,29 +37,28 @@ class SharedLimits:
             self._limits = reloaded
 
     async def enter(self, member: str, agent: AgentName, attempt: AttemptId, *, speculative: bool) -> bool:
-        """Wait until the attempt is admitted. False: it has left while it waited."""
+        """Wait until the attempt is admitted. False: it has left while it waited. One that asks again waits once."""
         known = self._members.setdefault(member, _Member())
-        task = known.waiting[attempt] = asyncio.ensure_future(self._entered(agent, attempt, speculative))
+        if attempt in known.inside:
+            return True
+        if attempt not in known.waiting:
+            entering = self._entered(known, agent, attempt, speculative)
+            known.waiting[attempt] = asyncio.ensure_future(entering)
+        task = known.waiting[attempt]
         try:
-            stack = await asyncio.shield(task)
+            await asyncio.shield(task)
         except asyncio.CancelledError:
-            if task.cancelled():
-                return False
-            task.cancel()
-            raise
-        finally:
-            known.waiting.pop(attempt, None)
-        if self._members.get(member) is not known:  # the member was forgotten meanwhile
-            await stack.aclose()
+            if not task.cancelled():
+                await self.leave(member, [attempt])
+                raise
             return False
-        known.inside[attempt] = stack
         return True
 
     async def leave(self, member: str, attempts: Iterable[AttemptId]) -> None:
         """Attempts have ended, or no longer wait."""
         known = self._members.get(member, _Member())
         for attempt in attempts:
-            if (waiting := known.waiting.get(attempt)) is not None:
+            if (waiting := known.waiting.pop(attempt, None)) is not None:
                 waiting.cancel()
             if (inside := known.inside.pop(attempt, None)) is not None:
                 await inside.aclose()
@@ -104,7 +103,14 @@ class SharedLimits:
         said = {attempt: self._limits.told(attempt, now_s) for attempt in known.waiting}
         return {attempt: words for attempt, words in said.items() if words is not None}
 
-    async def _entered(self, agent: AgentName, attempt: AttemptId, speculative: bool) -> AsyncExitStack:  # noqa: FBT001 passed on
+    async def _entered(self, known: _Member, agent: AgentName, attempt: AttemptId, speculative: bool) -> None:  # noqa: FBT001 passed on
+        """Wait for the limits. An attempt is always among those that wait or those inside, so that it can leave."""
         stack = AsyncExitStack()
-        await stack.enter_async_context(self._limits.admission(self._agents[agent], attempt, speculative=speculative))
-        return stack
+        try:
+            await stack.enter_async_context(
+                self._limits.admission(self._agents[agent], attempt, speculative=speculative)
+            )
+        finally:
+            if known.waiting.get(attempt) is asyncio.current_task():
+                del known.waiting[attempt]
+        known.inside[attempt] = stack

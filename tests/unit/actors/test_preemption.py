@@ -114,6 +114,53 @@ def test_a_preempted_attempt_gives_its_place_back_once():
     in_virtual_time(scenario())
 
 
+def test_a_guess_that_is_flushed_as_it_is_admitted_is_not_preempted_in_place_of_another():
+    async def scenario() -> None:
+        rush = PreemptibleRush(an_agent(concurrency=2))
+        await rush.come("guess", speculative=True, seconds=None)
+        await rush.come("first", seconds=None)
+        await rush.come("flushed", speculative=True, seconds=None)
+        leaving = asyncio.ensure_future(rush.leave("first"))
+        while rush.limits.told("flushed", 0.0) is not None:
+            await asyncio.sleep(0)
+        rush.tasks["flushed"].cancel()
+        await leaving
+        assert "flushed" not in rush.entered
+        await rush.come("work", "more", seconds=None)
+
+        assert rush.preempted == ["guess"]
+        assert "more" in rush.entered
+        await rush.all_out()
+
+    in_virtual_time(scenario())
+
+
+def test_a_guess_that_is_preempted_as_it_is_admitted_gives_its_place_back_once():
+    async def scenario() -> None:
+        rush, go = PreemptibleRush(an_agent(concurrency=1)), asyncio.Event()
+
+        async def two_in_one_turn() -> None:
+            async with rush.limits.admission(rush.agents["a"], "first"):
+                await go.wait()
+            async with rush.limits.admission(rush.agents["a"], "work"):
+                pass
+
+        following = asyncio.ensure_future(two_in_one_turn())
+        await rush.settle()
+        await rush.come("preempted", speculative=True, seconds=None)
+        go.set()
+        await following
+        assert "preempted" not in rush.entered
+        await rush.come("guess", speculative=True, seconds=None)
+        await rush.come("more", seconds=None)
+
+        assert rush.preempted == ["preempted", "guess"]
+        assert "more" in rush.entered
+        await rush.all_out()
+
+    in_virtual_time(scenario())
+
+
 def test_an_executor_ends_a_preempted_guess_with_a_failure_that_counts_against_nobody():
     async def scenario() -> None:
         agent = an_agent(kind=AgentKind.ASYNC, target="sample_agents:add", concurrency=1, resources=Resources())

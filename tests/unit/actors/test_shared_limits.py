@@ -62,6 +62,42 @@ def test_a_member_that_left_while_it_waited_is_not_admitted_and_holds_nothing():
     in_virtual_time(scenario())
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_an_attempt_that_leaves_while_it_is_being_admitted_holds_nothing(turns: int):
+    """Whoever flushes it does not know that its place has just become free."""
+
+    async def scenario() -> None:
+        shared = limits(max_concurrent=1)
+        assert await shared.enter("one", "a", "1", speculative=False)
+        entering = asyncio.ensure_future(shared.enter("two", "a", "2", speculative=False))
+        await settle()
+        await shared.leave("one", ["1"])
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await shared.leave("two", ["2"])
+        await entering
+        assert await asyncio.wait_for(shared.enter("one", "a", "3", speculative=False), 1.0)
+
+    in_virtual_time(scenario())
+
+
+def test_an_attempt_that_asks_twice_holds_one_place():
+    """After a lost answer a member asks again, and the first question may still wait."""
+
+    async def scenario() -> None:
+        shared = limits(max_concurrent=1)
+        assert await shared.enter("one", "a", "1", speculative=False)
+        asked = [asyncio.ensure_future(shared.enter("two", "a", "2", speculative=False)) for _ in range(2)]
+        await settle()
+        await shared.leave("one", ["1"])
+        assert await asyncio.wait_for(asyncio.gather(*asked), 1.0) == [True, True]
+        assert await asyncio.wait_for(shared.enter("two", "a", "2", speculative=False), 1.0)
+        await shared.leave("two", ["2"])
+        assert await asyncio.wait_for(shared.enter("one", "a", "3", speculative=False), 1.0)
+
+    in_virtual_time(scenario())
+
+
 def test_what_a_dead_member_held_is_free_again():
     async def scenario() -> None:
         shared = limits(max_concurrent=1)
