@@ -33,9 +33,10 @@ async def with_results(
         wanted = canonical_json([order.check, order.writes, order.compact and order.compact.model_dump()])
     key = results.key(hosted.task, order.work_key, agent, wanted, bound.inputs, tools)
     await results.identical(key, speculative=order.speculative)
-    if (known := await results.find(key)) is not None:
-        return Ended(0.0, handoff=known)
+    # From before the results are looked up, which takes a thread: others would look, find nothing and begin meanwhile.
     with results.working(key, speculative=order.speculative):
+        if (known := await results.find(key)) is not None:
+            return Ended(0.0, handoff=known)
         ended = await run(hosted)
         if ended.handoff is not None and not ended.handoff.by_reference and not ended.staged:
             results.put(key, ended.handoff, agent.identity)

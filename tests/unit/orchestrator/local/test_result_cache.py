@@ -176,6 +176,31 @@ def test_an_executor_keeps_results_in_the_cache_that_it_is_given_though_it_is_em
     assert len(cache) == 1
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_identical_work_that_begins_together_is_done_once_though_stored_results_are_looked_up_first(fails):
+    calls, square = squaring(version="2")
+    looked = asyncio.Event()
+
+    class Empty(ResultCache):
+        async def find(self, key):
+            await looked.wait()
+            return await super().find(key)
+
+    async def run():
+        executor = LocalExecutor(catalog_for(None, [square]), results=Empty(lambda: 0.0))
+        attempts = [Attempts(executor, "n1", task) for task in "tuv"]
+        begun = [each.start("square", n=3, cached=True, work_key="w") for each in attempts]
+        await asyncio.sleep(1.0)
+        looked.set()
+        await asyncio.sleep(1.0)
+        if fails:
+            executor.flush("t", [begun[0]])
+        await asyncio.gather(*(each.result(one) for each, one in [*zip(attempts, begun, strict=True)][fails:]))
+
+    in_virtual_time(run())
+    assert calls == [3] * (1 + fails)
+
+
 def test_a_kept_result_answers_within_a_few_turns_of_the_event_loop_and_nothing_begins():
     calls, square = squaring(version="2")
 
