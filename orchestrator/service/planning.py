@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -210,7 +210,8 @@ class RemotePlanning(SpeculativePlanning):
                             yield plan
             except UnknownCatalog:
                 # The planner was restarted after a reload, or has forgotten an old catalog.
-                await self._planner.reload.remote(request.catalog)
+                with suppress(RayActorError):  # it has died now: the next try finds out, and waits for it
+                    await self._planner.reload.remote(request.catalog)
             except RayActorError as error:
                 if pause_s is None:
                     raise Unavailable("the planner has died", "", "try again") from error
@@ -218,6 +219,7 @@ class RemotePlanning(SpeculativePlanning):
                 await asyncio.sleep(pause_s)
             else:
                 return
+        raise Unavailable("the planner forgets the catalog of this task each time that it is told", "", "try again")
 
     async def draft(self, request: PlanRequest) -> Plan | None:
         """A draft of the plan from the planner actor; None if it could not be made."""

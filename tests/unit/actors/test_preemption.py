@@ -121,7 +121,7 @@ def test_a_guess_that_is_flushed_as_it_is_admitted_is_not_preempted_in_place_of_
         await rush.come("first", seconds=None)
         await rush.come("flushed", speculative=True, seconds=None)
         leaving = asyncio.ensure_future(rush.leave("first"))
-        while rush.limits.told("flushed", 0.0) is not None:
+        while rush.limits.told("flushed", 0.0) is not None:  # noqa: ASYNC110 -- turn by turn
             await asyncio.sleep(0)
         rush.tasks["flushed"].cancel()
         await leaving

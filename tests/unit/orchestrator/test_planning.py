@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
 
-from orchestrator.errors import Unavailable
+from orchestrator.errors import Unavailable, UnknownCatalog
 from orchestrator.service import planning
 from orchestrator.service.planning import PlannerActor, RemotePlanning
 from orchestrator.service_log import ServiceLog
@@ -28,9 +28,10 @@ class _Planner:
     def __init__(self, *streams: list[Plan | Exception]) -> None:
         self._streams = list(streams)
         self.asked = 0
-        self.stopped = 0
+        self.stopped = self.told = 0
         self.plan = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self._stream))
         self.stop = SimpleNamespace(remote=self._stop)
+        self.reload = SimpleNamespace(remote=self._reload)
 
     async def _stream(self, *_: Any) -> AsyncIterator[Any]:
         self.asked += 1
@@ -41,6 +42,12 @@ class _Planner:
 
     def _stop(self, _ticket: str) -> None:
         self.stopped += 1
+
+    async def _reload(self, _catalog: Catalog) -> None:
+        """Dies instead, the first time."""
+        self.told += 1
+        if self.told == 1:
+            raise RayActorError
 
 
 async def _ready(plan: Plan) -> Plan:
@@ -83,6 +90,25 @@ async def test_a_planner_that_stays_away_is_unavailable():
     with pytest.raises(Unavailable):
         await planned(planner)
     assert planner.asked == 3
+
+
+async def test_a_planner_that_dies_as_it_is_told_a_catalog_is_asked_again():
+    forgets = _unknown_catalog()
+    planner = _Planner([forgets], [RayActorError()], [a_plan(2, complete=True)])
+
+    assert await planned(planner) == [(2, True)]
+    assert planner.told == 1
+
+
+async def test_a_planner_that_never_knows_the_catalog_is_unavailable():
+    planner = _Planner(*[[_unknown_catalog()]] * 3)
+
+    with pytest.raises(Unavailable):
+        await planned(planner)
+
+
+def _unknown_catalog() -> RayTaskError:
+    return RayTaskError("plan", "", UnknownCatalog("the planner does not know this catalog"))
 
 
 def test_what_a_planner_was_started_with_is_not_collected_while_plans_wait(monkeypatch, tmp_path):
