@@ -9,7 +9,6 @@ import pytest
 from virtual_loop import in_virtual_time
 
 from orchestrator.client import patience
-from orchestrator.client.blocking import SyncClient
 from orchestrator.client.client import Client
 from orchestrator.client.errors import BadRequest, Busy, NotFound, NotOurs, ServiceFailed, TaskFailed, Unreachable
 from orchestrator.task_documents import task_of
@@ -131,20 +130,6 @@ async def test_what_the_service_knows_is_typed(client):
     assert await client.ready()
 
 
-def test_the_same_client_without_await(app, gateway, task):
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-
-    with SyncClient(Client("http://forerun", transport=transport)) as client:
-        view = client.submit(task)
-        assert client.cancel(view.id, "enough").status is RunStatus.CANCELLED
-        assert [event.kind for event in client.events(view.id)] == ["cancel_requested", "run_ended"]
-        assert client.url == "http://forerun"
-        with pytest.raises(NotFound):
-            client.get("t1")
-        with pytest.raises(AttributeError):
-            client.nonsense()
-
-
 async def answer_of(status=200, text="<html>It works!</html>"):
     def answering(request):
         return httpx.Response(status, text=text)
@@ -172,50 +157,6 @@ async def test_a_status_that_is_in_no_table_is_a_failure_of_the_service():
 def test_an_invalid_url_is_unreachable(url):
     with pytest.raises(Unreachable, match="--url"):
         Client(url)
-
-
-def test_leaving_the_loop_over_events_early_closes_the_connection(app, gateway, task):
-    closed = []
-
-    class Reading(Client):
-        async def events(self, task_id, after=0):
-            try:
-                async for event in super().events(task_id, after):
-                    yield event
-            finally:
-                closed.append(task_id)
-
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    with SyncClient(Reading("http://forerun", transport=transport)) as client:
-        view = client.submit(task)
-        client.cancel(view.id)
-        for _event in client.events(view.id):
-            break
-        assert closed == [view.id]
-
-
-def test_the_sync_client_works_without_a_with_block_until_it_is_closed(app, gateway, task):
-    client = SyncClient(Client("http://forerun", transport=httpx.ASGITransport(app, raise_app_exceptions=False)))
-
-    view = client.submit(task)
-    assert client.get(view.id).id == view.id
-
-    client.close()
-    client.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        client.get(view.id)
-
-
-def test_the_sync_client_completes_its_methods():
-    names = dir(Client.sync())
-
-    assert {"submit", "wait", "events", "close", "url"} <= set(names)
-    assert {"aclose", "sync"}.isdisjoint(names)
-
-
-def test_an_invalid_url_is_refused_when_the_sync_client_is_made():
-    with pytest.raises(Unreachable):
-        Client.sync("http://h:abc")
 
 
 async def test_many_tasks_go_in_one_request(client, task):
