@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import repeat
@@ -47,6 +48,9 @@ class Model(BaseModel):
             for name in cls.__pydantic_fields__:
                 _set(first, name, None)
         cls._sharing_names = first.__dict__
+        if sys.version_info >= (3, 13):  # a table that is shared stays as large as it may become
+            own: dict[str, Any] = dict.fromkeys(tuple(cls.__pydantic_fields__))  # that of a mapping is larger
+            cls._sharing_names = min(cls._sharing_names, own, key=sys.getsizeof)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with other values, without cached properties, which belong to the old values."""

@@ -47,6 +47,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._ended)
         return future
 
+    async def shutdown_default_executor(self, *timeout_s: float | None) -> None:  # type: ignore[override]  # as above
+        """See `asyncio.loop.shutdown_default_executor`; it waits for a thread, too."""
+        self._leaping.threads += 1
+        try:
+            await super().shutdown_default_executor(*timeout_s)
+        finally:
+            self._leaping.threads -= 1
+
     def _ended(self, _: object) -> None:
         self._leaping.threads -= 1
 

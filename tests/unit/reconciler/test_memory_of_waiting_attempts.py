@@ -1,6 +1,7 @@
 """What an attempt that waits in a host keeps in its shard: its step, its plan, its events and its order."""
 
 import asyncio
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -19,7 +20,8 @@ from planners.resources import Resources
 from planners.tasks import Task
 
 AGENTS = 600
-MOST_BYTES = 4_000
+# Python 3.13 shares the names of fields less well: see `planners.model`.
+MOST_BYTES = 4_000 if sys.version_info < (3, 13) else 4_400
 CATALOG = Catalog(
     agents=(
         AgentSpec(
