@@ -47,7 +47,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._ended)
         return future
 
-    async def shutdown_default_executor(self, *timeout_s: float | None) -> None:  # type: ignore[override]  # as above
+    async def shutdown_default_executor(self, *timeout_s: float | None) -> None:
         """See `asyncio.loop.shutdown_default_executor`; it waits for a thread, too."""
         self._leaping.threads += 1
         try:
