@@ -20,6 +20,7 @@ os.environ.pop("COLUMNS", None)
 import pytest
 from hypothesis import settings
 
+from planners.scheduling.cp_sat import search_budget
 from planners.scheduling.kernel.compilation import LOADER
 from reconciler.state.run import RunState
 
@@ -38,10 +39,11 @@ _WITHOUT_RAY = ("unit", "properties", "laws")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _interpreted_schedules() -> Iterator[None]:
-    """Compile no kernel beside the tests of a process: schedules of later ones would depend on when it is there."""
+def _repeatable_plans() -> Iterator[None]:
+    """Plans depend neither on how busy the machine is nor on when a kernel has been compiled beside other tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LOADER, "allow", lambda _folder: None)
+        patch.setattr(search_budget, "_GUARD_S", 600.0)
         yield
 
 

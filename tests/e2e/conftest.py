@@ -8,11 +8,11 @@ from typing import Any
 
 import live_service
 import pytest
-from live_service import Service, alive, clean_environment, family
+from live_service import Service, alive, assert_gone, clean_environment, family
 
 from orchestrator.client.client import Client
 
-__all__ = ["Service", "alive", "clean_environment", "family", "restart", "started"]
+__all__ = ["Service", "alive", "assert_gone", "clean_environment", "family", "restart", "started"]
 
 _HERE = Path(__file__).parent
 
@@ -60,7 +60,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         return
     processes = running.descendants()
     assert running.terminate() == 0, running.log.read_text()
-    assert alive(processes) == set()
+    assert_gone(processes)
 
 
 @pytest.fixture(scope="session")

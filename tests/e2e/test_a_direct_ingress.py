@@ -7,7 +7,7 @@ from pathlib import Path
 import live_service
 import psutil
 import pytest
-from live_service import alive
+from live_service import assert_gone
 
 from orchestrator.client.client import Client
 from orchestrator.client.errors import Busy, Unreachable
@@ -66,6 +66,6 @@ def test_tasks_run_and_a_process_that_answers_may_crash(tmp_path, shards):
     processes = service.descendants()
 
     assert service.terminate() == 0, service.log.read_text()
-    assert alive(processes) == set()
+    assert_gone(processes)
     assert first.outputs == second.outputs == kept.outputs == {"only": 4}
     assert {view.status for view in ended} == {RunStatus.SUCCEEDED}

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.client.client import Client
 
-from .conftest import Service, alive, clean_environment, family, restart
+from .conftest import Service, assert_gone, clean_environment, family, restart
 
 _SLEEP = {"workflow": {"steps": [{"id": "a", "capability": "sleep", "inputs": {"seconds": 2}}]}}
 
@@ -50,7 +50,7 @@ def test_a_signal_while_the_service_starts_ends_it_and_leaves_no_process(tmp_pat
 
     assert process.returncode == 130, told
     assert told == "Forerun has stopped before it was ready.\n"
-    assert alive(started) == set()
+    assert_gone(started)
 
 
 def interrupted(service: Service) -> tuple[str, dict[str, str]]:
@@ -63,10 +63,7 @@ def interrupted(service: Service) -> tuple[str, dict[str, str]]:
 
     code = service.interrupt()
 
-    until = time.monotonic() + 10
-    while alive(processes) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert alive(processes) == set()
+    assert_gone(processes)
     told = service.log.read_text()
     assert code == 0, told
     assert "Traceback" not in told

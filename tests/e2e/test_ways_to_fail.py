@@ -14,7 +14,7 @@ import pytest
 from browsers import chromium
 from failing_service import GUARD_S, GoalFaults, failing_urls, second_node, started
 from failing_tasks import CASES, one
-from live_service import alive
+from live_service import assert_gone
 from playwright.sync_api import expect
 from polling import until
 from typer.testing import CliRunner
@@ -35,7 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live_service.S
         yield running
         processes = running.descendants()
         assert running.terminate() == 0, running.log.read_text()
-    assert alive(processes) == set()
+    assert_gone(processes)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ import pytest
 # Hang guards: a machine on which much else runs takes minutes.
 _START_S = 360
 _END_S = 60
+_LOOK_S = 0.1
 
 
 @dataclass
@@ -127,6 +128,15 @@ def family(pid: int) -> set[int]:
         found |= more
         growing = bool(more)
     return found
+
+
+def assert_gone(pids: set[int]) -> None:
+    """No process of an ended service is left. Those that it has killed take a moment on a busy machine."""
+    until = time.monotonic() + _END_S
+    while alive(pids) and time.monotonic() < until:
+        time.sleep(_LOOK_S)
+    left = {pid: Path(f"/proc/{pid}/cmdline").read_bytes()[:80] for pid in alive(pids)}
+    assert left == {}
 
 
 def alive(pids: set[int]) -> set[int]:

@@ -88,7 +88,7 @@ def forks(child: str) -> tuple[int, int]:
 
 @agent("leave")
 def leaves_a_mess() -> tuple[int, str, dict[str, str], bool]:
-    """Its process, working directory and environment, and whether an alarm is pending, before it changes all of that."""
+    """Its process, folder and environment, and whether an alarm is pending, before it changes all of that."""
     before, variables, pending = str(Path.cwd()), dict(os.environ), signal.getitimer(signal.ITIMER_REAL)[0] > 0
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -1,5 +1,6 @@
 """Compiled graphs of LangGraph as agents: output, progress, crashes, and interrupts that outlive the process."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,11 @@ def runs(folder: Path, node: str) -> int:
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'graphs.sqlite3'}"
+def stored(tmp_path: Path) -> Iterator[str]:
+    """The URL of a database, to which this process keeps its connections."""
+    url = f"sqlite:///{tmp_path / 'graphs.sqlite3'}"
+    yield url
+    langgraph_agent._saver_at(url).close()
 
 
 async def test_the_final_state_is_the_output_and_the_nodes_are_the_progress(tmp_path: Path):
@@ -80,6 +84,7 @@ async def test_another_try_goes_on_behind_the_last_node_that_was_finished(tmp_pa
 async def test_an_interrupt_is_resumed_by_another_step_in_another_process(tmp_path: Path, stored: str):
     agent = declared("signed_letter", checkpoints=stored)
     asked = output(await ended(agent, topic="Ada", folder=str(tmp_path)))
+    langgraph_agent._saver_at(stored).close()
     langgraph_agent._saver_at.cache_clear()  # as in another process
     resume = replace(invocation(agent, thread=asked["thread"], resume="Grace"), work_key="other")
 
