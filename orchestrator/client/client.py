@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, cast
@@ -16,7 +15,7 @@ from orchestrator.client.answers import Answers
 from orchestrator.client.blocking import SyncClient
 from orchestrator.client.credentials import request_headers
 from orchestrator.client.errors import Busy, NotOurs, TaskFailed, Unreachable, refusal
-from orchestrator.client.patience import is_away, is_partly_away, keyed, patiently
+from orchestrator.client.patience import RESUME_S, is_away, is_partly_away, keyed, patiently, until_ended
 from orchestrator.client.service_url import check_url
 from orchestrator.client.task_query import Filters, task_query
 from orchestrator.gateway.protocol import END_OF_EVENTS, LearnerVersions, Preview
@@ -39,7 +38,6 @@ _LONGEST_MODEL_S = 900.0
 _RELOAD_S = 120.0
 # A task in doubt does not end, so the service does not report it before this time is over.
 _POLL_S = 10.0
-_RESUME_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
 class Client(Answers):
@@ -108,8 +106,8 @@ class Client(Answers):
     async def submit(self, task: Submittable, idempotency_key: str | None = None, *, wait_s: float = 0.0) -> TaskView:
         """Submit a task. It is durable when this returns; sent again with the same key it is the same task.
 
-        While a part of the service does not answer (503), it is sent again for some seconds.
-        With ``wait_s`` it returns once the task has ended, but no later than after so many seconds.
+        While a part of the service does not answer (503), or after an answer was lost, it is sent again for some
+        seconds. With ``wait_s`` it returns once the task has ended, but no later than after so many seconds.
         """
         body = task_of(task).model_dump_json(exclude_unset=True)
         how: dict[str, Any] = {"params": {"wait_s": str(wait_s)}, "timeout": wait_s + 30} if wait_s > 0 else {}
@@ -118,7 +116,8 @@ class Client(Answers):
     async def submit_many(self, tasks: Iterable[Submittable], idempotency_key: str | None = None) -> BatchAnswer:
         """Submit up to 1,000 tasks in one request. Each is admitted or refused by itself, in the same order.
 
-        While a part of the service does not answer, all are sent again for some seconds; what is admitted stays so.
+        While a part of the service does not answer, or after the answer was lost, all are sent again for some seconds;
+        what is admitted stays so.
         """
         bodies = ",".join(task_of(task).model_dump_json(exclude_unset=True) for task in tasks)
         body, headers = f'{{"tasks": [{bodies}]}}', keyed(idempotency_key)
@@ -138,14 +137,16 @@ class Client(Answers):
         return await self._view(TaskView, "GET", f"/v1/tasks/{task_id}")
 
     async def wait(self, task_id: str, timeout_s: float | None = None) -> TaskView:
-        """The task once it has ended or needs `resolve`, or as it is after ``timeout_s`` seconds."""
-        until = float("inf") if timeout_s is None else time.monotonic() + timeout_s
-        while True:
-            wait_s = max(0.0, min(_POLL_S, until - time.monotonic()))
-            params = {"wait_s": str(wait_s)}
-            view = await self._view(TaskView, "GET", f"/v1/tasks/{task_id}", params=params, timeout=wait_s + 30)
-            if view.status.ended or view.needs_resolution or time.monotonic() >= until:
-                return view
+        """The task once it has ended or needs `resolve`, or as it is after ``timeout_s`` seconds.
+
+        A service that is being restarted is waited for. A task outlives that.
+        """
+
+        async def look(wait_s: float) -> TaskView:
+            path, params = f"/v1/tasks/{task_id}", {"wait_s": str(wait_s)}
+            return await self._view(TaskView, "GET", path, params=params, timeout=wait_s + 30)
+
+        return await until_ended(look, timeout_s, _POLL_S)
 
     async def result(self, task_id: str, timeout_s: float | None = None) -> dict[str, JsonValue]:
         """The outputs of the task once it has succeeded.
@@ -204,12 +205,12 @@ class Client(Answers):
                             yield event
             except Busy:
                 # A shard that restarts answers 503 for a few seconds.
-                if failures >= len(_RESUME_S):
+                if failures >= len(RESUME_S):
                     raise
             except httpx.TransportError as error:
-                if failures >= len(_RESUME_S):
+                if failures >= len(RESUME_S):
                     raise Unreachable.at(self.url, error) from None
-            await asyncio.sleep(_RESUME_S[min(failures, len(_RESUME_S) - 1)])
+            await asyncio.sleep(RESUME_S[min(failures, len(RESUME_S) - 1)])
             failures += 1
 
     async def log_page(self, task_id: str, query: LogQuery | None = None, wait_s: float = 0.0) -> LogPage:
@@ -246,9 +247,9 @@ class Client(Answers):
             try:
                 page = await self.log_page(task_id, query, wait_s)
             except (Busy, Unreachable):
-                if not follow or failures >= len(_RESUME_S):
+                if not follow or failures >= len(RESUME_S):
                     raise
-                await asyncio.sleep(_RESUME_S[failures])
+                await asyncio.sleep(RESUME_S[failures])
                 failures += 1
                 continue
             failures = 0

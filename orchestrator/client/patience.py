@@ -1,4 +1,4 @@
-"""Submissions are sent again while a part of the service does not answer for a moment."""
+"""Submissions are sent again while a part of the service does not answer for a moment, or after an answer was lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,11 +9,16 @@ import httpx
 from pydantic import ValidationError
 
 from orchestrator.batch_answer import BatchAnswer
-from orchestrator.client.errors import Busy, refusal
+from orchestrator.client.errors import Busy, Unreachable, refusal
+from reconciler.views.models import TaskView
 
 # A shard that restarts is back after a few seconds.
 PATIENCE_S = 10.0
+# Pauses before a connection that was lost is resumed.
+RESUME_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _LEAST_S, _MOST_S = 0.2, 2.0  # pauses where the service does not say how long to wait
+# A connection that ends before the answer is there: the process at its other end has died.
+_LOST = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 
 def keyed(idempotency_key: str | None) -> dict[str, str]:
@@ -40,22 +45,67 @@ def is_partly_away(response: httpx.Response) -> bool:
 async def patiently(
     send: Callable[[], Awaitable[httpx.Response]], is_away: Callable[[httpx.Response], bool]
 ) -> httpx.Response:
-    """The response; while a part ``is_away``, that to the next request, for `PATIENCE_S` at most.
+    """The response; while a part ``is_away``, or after an answer was lost, that to the next request.
 
-    The pauses are those that the service asks for. Where it does not ask, as in the answer to a batch, they grow. A
-    full queue (429) is the caller's to handle.
+    That goes on for `PATIENCE_S` at most. The pauses are those that the service asks for. Where it does not ask, as in
+    the answer to a batch, they grow. A full queue (429) is the caller's to handle.
+
+    Raises:
+        httpx.TransportError: there is no service, or it stays away.
     """
     clock, own_s = asyncio.get_running_loop().time, _LEAST_S
-    until_s = clock() + PATIENCE_S
+    until_s = float("inf")  # counts from the first trouble: the first answer may come late
+    is_there = False
     while True:
-        response = await send()
-        if not is_away(response):
+        pause_s, lost, response = own_s, None, None
+        try:
+            response = await send()
+        except (*_LOST, httpx.ConnectError) as error:
+            # Whoever refuses the first connection is no service that is being restarted.
+            if not is_there and isinstance(error, httpx.ConnectError):
+                raise
+            lost = error
+        if response is not None and not is_away(response):
             return response
-        refused = refusal(response) if response.is_error else None
+        is_there = True
+        refused = refusal(response) if response is not None and response.is_error else None
         if isinstance(refused, Busy):
             pause_s = max(_LEAST_S, refused.retry_after_s)
         else:
-            pause_s, own_s = own_s, min(2 * own_s, _MOST_S)
+            own_s = min(2 * own_s, _MOST_S)
+        until_s = min(until_s, clock() + PATIENCE_S)
         if clock() + pause_s > until_s:
+            if response is None:
+                assert lost is not None
+                raise lost
             return response
         await asyncio.sleep(pause_s)
+
+
+async def until_ended(look: Callable[[float], Awaitable[TaskView]], timeout_s: float | None, poll_s: float) -> TaskView:
+    """A task once it has ended or needs somebody to resolve it, or as it is after ``timeout_s`` seconds.
+
+    Args:
+        look: the task once it has ended, or as it is after so many seconds.
+        timeout_s: None: wait for as long as it takes.
+        poll_s: how long one look may take.
+
+    Raises:
+        Busy, Unreachable: the service was away for longer than a restart takes, or was never there.
+    """
+    clock = asyncio.get_running_loop().time
+    until_s = float("inf") if timeout_s is None else clock() + timeout_s
+    pauses, is_there = iter(RESUME_S), False
+    while True:
+        try:
+            view = await look(max(0.0, min(poll_s, until_s - clock())))
+        except (Busy, Unreachable) as error:
+            is_there = is_there or isinstance(error, Busy)
+            pause_s = next(pauses, None)
+            if pause_s is None or not is_there or clock() + pause_s > until_s:
+                raise
+            await asyncio.sleep(pause_s)
+            continue
+        if view.status.ended or view.needs_resolution or clock() >= until_s:
+            return view
+        pauses, is_there = iter(RESUME_S), True

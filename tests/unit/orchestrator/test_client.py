@@ -236,3 +236,60 @@ async def test_a_submission_is_sent_again_with_the_same_key_while_a_part_of_the_
     assert len(keys) == 4
     assert len(set(keys[:3])) == 1
     assert keys[3] != keys[0]
+
+
+AWAY, PLANNING = {"title": "away", "status": 503}, {"id": "t1", "status": "planning", "submitted_at_s": 0.0}
+
+
+def scripted(*answers):
+    """A service that gives these answers, one after the other, or raises them. Returns the client and the requests."""
+    asked = []
+
+    def answer(request):
+        asked.append(request)
+        said = answers[len(asked) - 1]
+        if isinstance(said, Exception):
+            raise said
+        return httpx.Response(said.get("status", 0) if said is AWAY else 200, json=said)
+
+    return Client("http://forerun", transport=httpx.MockTransport(answer)), asked
+
+
+@pytest.mark.parametrize("lost", [httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError])
+def test_a_submission_whose_answer_was_lost_is_sent_again_with_the_same_key_until_the_service_is_back(task, lost):
+    client, asked = scripted(lost("gone"), httpx.ConnectError("refused"), AWAY, PLANNING)
+
+    assert in_virtual_time(client.submit(task)).id == "t1"
+    assert len({request.headers["Idempotency-Key"] for request in asked}) == 1
+
+
+def test_a_service_that_stays_away_after_an_answer_was_lost_is_unreachable(task):
+    client, asked = scripted(httpx.ReadError("gone"), *[httpx.ConnectError("refused")] * 100)
+
+    with pytest.raises(Unreachable):
+        in_virtual_time(client.submit(task))
+    assert 3 < len(asked) < 20
+
+
+@pytest.mark.parametrize("ask", [lambda client, task: client.submit(task), lambda client, _: client.wait("t1")])
+def test_a_service_that_was_never_there_is_unreachable_at_once(task, ask):
+    client, asked = scripted(httpx.ConnectError("refused"))
+
+    with pytest.raises(Unreachable):
+        in_virtual_time(ask(client, task))
+    assert len(asked) == 1
+
+
+def test_waiting_outlasts_a_restart_of_the_service():
+    gone = [httpx.ReadError("gone"), httpx.ConnectError("refused"), AWAY]
+    client, asked = scripted(PLANNING, *gone, PLANNING, *gone, {**PLANNING, "status": "succeeded"})
+
+    assert in_virtual_time(client.wait("t1")).status is RunStatus.SUCCEEDED
+    assert len(asked) == 9
+
+
+def test_waiting_for_a_service_that_stays_away_ends():
+    client, _ = scripted(PLANNING, *[httpx.ConnectError("refused")] * 100)
+
+    with pytest.raises(Unreachable):
+        in_virtual_time(client.wait("t1"))

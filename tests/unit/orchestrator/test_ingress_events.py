@@ -143,7 +143,7 @@ def sse(seq: int) -> bytes:
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("orchestrator.client.client._RESUME_S", (0.0, 0.0))
+    monkeypatch.setattr("orchestrator.client.client.RESUME_S", (0.0, 0.0))
 
 
 async def test_the_client_resumes_a_stream_that_was_cut_off(impatient):
