@@ -15,6 +15,8 @@ from orchestrator.client.client import Client
 __all__ = ["Service", "alive", "assert_gone", "clean_environment", "family", "restart", "started"]
 
 _HERE = Path(__file__).parent
+# A guard against hangs: a command imports for seconds on a busy machine.
+_COMMAND_S = 300
 
 
 _SERVED = {"FORERUN_HTTP__A2A": "true", "FORERUN_HTTP__MCP": "true"}
@@ -82,6 +84,6 @@ def forerun(service: Service) -> Callable[..., subprocess.CompletedProcess[str]]
 
     def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "orchestrator.cli", *arguments, "--url", service.url]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **more)  # noqa: S603
+        return subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_S, check=False, **more)  # noqa: S603
 
     return run

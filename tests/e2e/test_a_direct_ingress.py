@@ -1,6 +1,7 @@
 """Without Ray Serve the same API answers in the processes of the shards, and comes back after a crash."""
 
 import time
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from reconciler.state.commands import RunStatus
 
 # One process that answers and crashes is also among the ways to fail, which need such a service anyway.
 pytestmark = pytest.mark.slow
-GUARD_S = 120.0
+GUARD_S = 300.0
 CATALOG = Path(__file__).parent / "catalog.yaml"
 COUNTED = {"workflow": {"steps": [{"id": "only", "capability": "count", "inputs": {"word": "plan"}}]}}
 
@@ -45,10 +46,21 @@ def answered(client):
     until = time.monotonic() + GUARD_S
     while True:
         try:
-            return client.submit(COUNTED, wait_s=60)
+            return client.submit(COUNTED, wait_s=GUARD_S)
         except (Unreachable, Busy):
             assert time.monotonic() < until
             time.sleep(0.2)
+
+
+def all_admitted(client):
+    """The ids of ten tasks, once all shards answer: each task falls to one of them."""
+    key, until = uuid.uuid4().hex, time.monotonic() + GUARD_S
+    while True:
+        with suppress(Unreachable, Busy):
+            items = client.submit_many([COUNTED] * 10, key).items
+            if all(item.task is not None for item in items):
+                return [item.task.id for item in items]
+        assert time.monotonic() < until
 
 
 @pytest.mark.parametrize("shards", [1, 2])
@@ -60,8 +72,7 @@ def test_tasks_run_and_a_process_that_answers_may_crash(tmp_path, shards):
         assert len(answering) == shards
         answering[0].kill()
         second = answered(client)
-        many = client.submit_many([COUNTED] * 10)
-        ended = [client.wait(item.task.id, GUARD_S) for item in many.items]
+        ended = [client.wait(task_id, GUARD_S) for task_id in all_admitted(client)]
         kept = known(client, first.id)
     processes = service.descendants()
 

@@ -3,20 +3,17 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from polling import until
 
 from orchestrator.client.client import Client
 
 from .conftest import Service, assert_gone, clean_environment, family, restart
 
 _SLEEP = {"workflow": {"steps": [{"id": "a", "capability": "sleep", "inputs": {"seconds": 2}}]}}
-
-
-# Hang guards.
-_START_S, _END_S, _LOOK_S = 120, 60, 0.1
+_GUARD_S = 300  # against hangs
 
 
 def runs_ray(pids: set[int]) -> bool:
@@ -41,12 +38,11 @@ def test_a_signal_while_the_service_starts_ends_it_and_leaves_no_process(tmp_pat
     with subprocess.Popen(  # noqa: S603 - our own command
         command, stdout=subprocess.PIPE, text=True, env=clean_environment(), start_new_session=True
     ) as process:
-        until = time.monotonic() + _START_S
-        while not runs_ray(started := family(process.pid)) and time.monotonic() < until:
-            time.sleep(_LOOK_S)
+        until(lambda: runs_ray(family(process.pid)))
+        started = family(process.pid)
 
         process.send_signal(asked)
-        told, _ = process.communicate(timeout=_END_S)
+        told, _ = process.communicate(timeout=_GUARD_S)
 
     assert process.returncode == 130, told
     assert told == "Forerun has stopped before it was ready.\n"
@@ -77,7 +73,7 @@ def test_a_restart_after_ctrl_c_knows_every_task(service):
     restart(service)
 
     with Client.sync(service.url) as client:
-        assert client.wait(running, 60).outputs == {"a": 2}
+        assert client.wait(running, _GUARD_S).outputs == {"a": 2}
         after = {view.id: view.status for view in client.list(limit=500).tasks}
     assert {task_id: after[task_id] for task_id in known} == known
 

@@ -20,8 +20,8 @@ from orchestrator.client.client import Client
 from .conftest import alive, clean_environment, family, started
 
 _TOKEN = "a-token-of-the-joined-cluster-0123456789"  # noqa: S105 - it opens nothing but the cluster of this test
-_START_S = 90
-_END_S = 45
+_START_S = 300
+_END_S = 120
 _ADDITION = {"workflow": {"steps": [{"id": "sum", "capability": "add", "inputs": {"numbers": [2, 3]}}]}}
 
 
@@ -109,7 +109,7 @@ def test_a_task_is_served_on_a_cluster_that_is_joined_with_its_token_and_refused
     service = started(tmp_path, "--address", head.address, "--ingress", "direct", environment=entitled)
     try:
         with Client.sync(service.url) as client:
-            view = client.wait(client.submit(_ADDITION).id, 60)
+            view = client.wait(client.submit(_ADDITION).id, _START_S)
         assert view.outputs == {"sum": 5}, view.failure
     finally:
         assert service.terminate() == 0, service.log.read_text()

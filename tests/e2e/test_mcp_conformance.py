@@ -14,7 +14,7 @@ import pytest
 
 _HERE = Path(__file__).parent
 _SUPPORT = _HERE.parent / "support"
-_SUITE_S = 120
+_SUITE_S = 600
 _FOLDER = "FORERUN_MCP_CONFORMANCE"
 _PROGRAM = Path("node_modules", "@modelcontextprotocol", "conformance", "dist", "index.js")
 # The scenarios about what Forerun offers: it has no resources, prompts or completions, and asks its clients nothing.

@@ -26,7 +26,7 @@ from orchestrator.cli.app import app
 from orchestrator.client.client import Client
 from orchestrator.client.errors import NotAllowed
 
-GUARD_S = 120.0
+GUARD_S = 300.0
 PATIENCE_S = 5.0
 
 CODE = """
@@ -180,7 +180,7 @@ def is_refused(operated: Operated, take_away: Callable[[], object], reason: str)
 
 
 def test_requests_need_a_key_and_probes_do_not(operated):
-    assert operated.ready().status_code == 200, operated.ready().text
+    until(lambda: operated.ready().status_code == 200)  # a part may be busy for a moment
     with Client.sync(operated.service.url) as client, pytest.raises(NotAllowed, match="needs an API key"):
         client.list()
     with operated.client("read") as client, pytest.raises(NotAllowed, match="this request needs submit"):

@@ -23,7 +23,7 @@ def test_planted_secrets_are_neither_stored_nor_told(
     ended = client.wait(task.id)
 
     said = [ended.model_dump_json(), forerun("show", task.id).stdout, forerun("logs", task.id).stdout]
-    with httpx.Client(base_url=service.url, timeout=60) as http:
+    with httpx.Client(base_url=service.url, timeout=300) as http:
         said += [http.get(f"/v1/tasks/{task.id}{view}").text for view in _VIEWS]
     files = [path for path in service.log.parent.rglob("*") if path.is_file()]
 

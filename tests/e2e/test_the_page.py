@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from orchestrator.client.errors import Busy
 from reconciler.views.models import TaskView
 
-READY_S = 60.0
+READY_S = 300.0
 LETTERS = {
     "name": "count letters",
     "inputs": {"text": "agents ahead of plan"},
@@ -90,7 +90,7 @@ def test_a_run_is_followed_to_its_end_and_its_steps_are_shown(service, client, p
 
 
 def test_the_context_and_the_chances_of_routes_are_shown(service, client, page):
-    task = client.wait(submitted(client, WRITING).id, 60).id
+    task = client.wait(submitted(client, WRITING).id, READY_S).id
     page.goto(f"{service.url}/#/tasks/{task}?tab=context")
 
     expect(page.get_by_role("grid", name="Context")).to_contain_text('["agents","ahead","of","plan"]')
@@ -104,11 +104,11 @@ def test_a_running_task_is_listed_and_cancelled(service, client, page):
 
     page.get_by_role("button", name="Cancel sleep").first.click()
 
-    assert client.wait(task, 60).status == "cancelled"
+    assert client.wait(task, READY_S).status == "cancelled"
 
 
 def test_a_failure_names_the_line_of_the_user(service, client, page):
-    task = client.wait(submitted(client, one("break", reason="no <b>luck</b>")).id, 60).id
+    task = client.wait(submitted(client, one("break", reason="no <b>luck</b>")).id, READY_S).id
     page.goto(f"{service.url}/#/tasks/{task}?step=only")
 
     banner = page.get_by_role("region", name="Failure")
@@ -119,7 +119,7 @@ def test_a_failure_names_the_line_of_the_user(service, client, page):
 
 
 def test_cluster_and_learner_of_a_real_service_are_shown(service, client, page):
-    client.wait(submitted(client, LETTERS).id, 60)
+    client.wait(submitted(client, LETTERS).id, READY_S)
 
     page.goto(f"{service.url}/#/cluster")
     expect(page.get_by_role("heading", name="Nodes")).to_be_visible()
@@ -129,7 +129,7 @@ def test_cluster_and_learner_of_a_real_service_are_shown(service, client, page):
 
 
 def test_the_trace_of_a_run_is_written_by_the_command(client, forerun, tmp_path):
-    task = client.wait(submitted(client, LETTERS).id, 60).id
+    task = client.wait(submitted(client, LETTERS).id, READY_S).id
 
     done = forerun("trace", task, "--output", str(tmp_path / "run.json"))
 

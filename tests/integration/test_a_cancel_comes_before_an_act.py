@@ -52,7 +52,7 @@ async def test_a_cancel_that_comes_while_the_disk_writes_prevents_the_act(tmp_pa
     executor = _Told()
     async with a_shard(CATALOG, tmp_path, executor=executor) as service:
         task_id = await service.submit(TASK)
-        await until(lambda: bool(writing), within_s=30.0)
+        await until(lambda: bool(writing), within_s=120.0)
         cancelling = asyncio.create_task(service.shard.cancel(task_id))
         await asyncio.sleep(0)  # the cancel is received
         writing[0].set_result(None)

@@ -15,7 +15,7 @@ CATALOG = Catalog(
     agents=(AgentSpec(name="echoes", capability="echo", kind="async", target="actors.simulated:simulated"),)
 )
 TASK = Task.model_validate({"workflow": {"steps": [{"id": "e", "capability": "echo"}]}, "planning": {"mode": "wait"}})
-PATIENCE_S = 3.0
+PATIENCE_S = 120.0
 
 
 class _Silent(Planners):

@@ -14,7 +14,7 @@ from planners.agents import Catalog, Effect
 from reconciler.errors import JournalUnavailable
 from reconciler.state.commands import RunStatus
 
-GUARD_S = 10.0
+GUARD_S = 120.0
 CATALOG = Catalog(agents=(catalog_of(s.add).by_name["add"].model_copy(update={"effect": Effect.IDEMPOTENT}),))
 
 

@@ -10,7 +10,7 @@ from actors.executor.stub import StubExecutor
 from planners.agents import Catalog, Effect, Retry
 from reconciler.state.commands import RunStatus
 
-GUARD_S = 10.0
+GUARD_S = 120.0
 ONCE = catalog_of(s.add).by_name["add"].model_copy(update={"retry": Retry(max_attempts=1), "effect": Effect.IDEMPOTENT})
 CATALOG = Catalog(agents=(ONCE,))
 

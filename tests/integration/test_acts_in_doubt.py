@@ -19,7 +19,7 @@ from reconciler.state.commands import RunStatus
 from reconciler.state.waiting import WaitKind
 from reconciler.views.models import TaskFilter
 
-GUARD_S = 30.0
+GUARD_S = 120.0
 ACT = StepId("act")
 
 

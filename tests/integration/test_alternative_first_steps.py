@@ -17,7 +17,7 @@ from planners.tasks import PlanningOptions, Task
 from reconciler.state.commands import RunStatus
 from reconciler.state.outcomes import Verdict
 
-GUARD_S = 30.0
+GUARD_S = 120.0
 GOAL = "Say it"
 
 

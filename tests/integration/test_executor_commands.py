@@ -39,7 +39,7 @@ async def test_flushing_kills_all_its_processes(attempts_with: Any, tmp_path: Pa
 
     attempts.executor.flush(attempts.task, [attempt])
 
-    await until(lambda: not any(map(lives, pids)), within_s=2.0)
+    await until(lambda: not any(map(lives, pids)))
 
 
 async def test_kill_9_of_the_worker_kills_all_its_processes(attempts_with: Any, tmp_path: Path):
@@ -50,7 +50,7 @@ async def test_kill_9_of_the_worker_kills_all_its_processes(attempts_with: Any, 
     os.kill(worker, signal.SIGKILL)
 
     assert (await attempts.result(attempt)).kind is FailureKind.WORKER_LOST
-    await until(lambda: not any(map(lives, pids)), within_s=2.0)
+    await until(lambda: not any(map(lives, pids)))
 
 
 async def test_a_finished_command_leaves_nothing_in_the_background(attempts_with: Any, tmp_path: Path):
@@ -59,4 +59,4 @@ async def test_a_finished_command_leaves_nothing_in_the_background(attempts_with
     assert await attempts.run("family") == 1
 
     pids = noted(tmp_path / "pids")
-    await until(lambda: not any(map(lives, pids)), within_s=2.0)
+    await until(lambda: not any(map(lives, pids)))

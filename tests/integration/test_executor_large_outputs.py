@@ -48,7 +48,7 @@ async def test_released_tasks_leave_no_object_behind(attempts_with: Any, cluster
     attempts.executor.release(attempts.task)
     attempts.reports.clear()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while _references() > before:  # noqa: ASYNC110 - Ray tells nobody when it has freed an object
             await asyncio.sleep(0.05)
 

@@ -39,4 +39,4 @@ async def test_no_agent_outlives_the_process_of_its_executor(cluster: Any, tmp_p
 
     ray.kill(owner)
 
-    await until(lambda: not lives(host) and not lives(worker), within_s=20)
+    await until(lambda: not lives(host) and not lives(worker))

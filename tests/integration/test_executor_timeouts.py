@@ -14,6 +14,12 @@ from reconciler.state.handoff import FailureKind
 pytestmark = pytest.mark.ray
 
 
+def has_ended(mark: Path) -> bool:
+    """Whether the process is gone that writes its id there first. It may have ended before it came to that."""
+    written = mark.read_text() if mark.exists() else ""
+    return not (written and lives(int(written)))
+
+
 async def test_a_sync_agent_that_takes_too_long_is_killed(attempts_with: Any, tmp_path: Path):
     attempts, mark = attempts_with(s.sleeps_too_long), tmp_path / "pid"
 
@@ -21,7 +27,7 @@ async def test_a_sync_agent_that_takes_too_long_is_killed(attempts_with: Any, tm
 
     assert failure.kind is FailureKind.TIMEOUT
     assert "3 s" in failure.message
-    await until(lambda: not lives(int(mark.read_text())), within_s=1.0)
+    await until(lambda: has_ended(mark))
 
 
 async def test_a_command_that_takes_too_long_is_killed(attempts_with: Any, tmp_path: Path):
@@ -32,7 +38,7 @@ async def test_a_command_that_takes_too_long_is_killed(attempts_with: Any, tmp_p
     failure = await attempts.run("slow")
 
     assert failure.kind is FailureKind.TIMEOUT
-    await until(lambda: not lives(int(mark.read_text())), within_s=2.0)
+    await until(lambda: has_ended(mark))
 
 
 @pytest.mark.parametrize("how", [{}, {"logs": None}])
@@ -47,12 +53,12 @@ async def test_a_command_that_tells_no_progress_is_killed(attempts_with: Any, tm
 
     assert failure.kind is FailureKind.TIMEOUT
     assert failure.message == "no progress for 1 s"
-    await until(lambda: not lives(int(mark.read_text())), within_s=2.0)
+    await until(lambda: has_ended(mark))
 
 
 async def test_time_spent_waiting_for_room_does_not_count(attempts_with: Any, cluster: Any):
     attempts = attempts_with(s.where_is_the_microscope)
-    both = [attempts.start(s.where_is_the_microscope, on=cluster.lab, seconds=1.5, timeout_s=2.8) for _ in range(2)]
+    both = [attempts.start(s.where_is_the_microscope, on=cluster.lab, seconds=4.0, timeout_s=7.5) for _ in range(2)]
 
     assert [(await attempts.result(attempt))[0] for attempt in both] == [cluster.lab] * 2
 

@@ -12,7 +12,7 @@ from planners.tasks import Task
 from reconciler.state.commands import RunStatus
 
 CATALOG = catalog_of(echoes)
-GUARD_S = 30.0
+GUARD_S = 120.0
 
 
 class _Slow(Planners):

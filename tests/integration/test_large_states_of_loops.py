@@ -14,7 +14,7 @@ from orchestrator.local.run import catalog_for
 from planners.tasks import Task
 from reconciler.state.commands import RunStatus
 
-GUARD_S = 30.0
+GUARD_S = 120.0
 TURNS, STOPPED_IN = 4, 3
 LOOP = {
     "id": "grow",

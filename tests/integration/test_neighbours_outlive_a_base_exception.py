@@ -12,7 +12,7 @@ from reconciler.state.handoff import Failure, FailureKind
 
 pytestmark = pytest.mark.ray
 
-GUARD_S = 4.0
+GUARD_S = 60.0
 
 
 async def _result(attempts: Attempts, attempt: AttemptId) -> Any:

@@ -132,7 +132,7 @@ async def test_a_large_request_that_is_cancelled_at_once_is_not_planned(cluster,
             plans = actor.plan.options(num_returns="streaming").remote(asked, "t", CATALOG.identity)
             actor.stop.remote("t")
 
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 assert [await plan async for plan in plans] == []
             assert await actor.under_way.remote() == 0
             assert llm.sent == 0

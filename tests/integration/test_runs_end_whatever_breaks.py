@@ -22,7 +22,7 @@ from reconciler.state.run import RunState
 from reconciler.views.models import TaskFilter
 
 CATALOG = catalog_of(s.add, s.waits)
-GUARD_S = 30.0
+GUARD_S = 120.0
 
 
 def a_task(agent: str = "add", mode: Mode = Mode.WAIT, **inputs: Any) -> Task:

@@ -38,7 +38,7 @@ async def free_cpus(node: str) -> float:
 
 
 async def all_are_free(node: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await free_cpus(node) < 2:  # noqa: ASYNC110 - Ray tells nobody
             await asyncio.sleep(0.05)
 
@@ -52,7 +52,7 @@ async def test_attempts_one_after_another_share_a_ray_task_that_holds_their_reso
     told = [await attempts.run(a.tells_its_task) for _ in range(3)]
 
     assert len({tuple(one) for one in told}) == 1
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await free_cpus(cluster.cpu) != 1:  # noqa: ASYNC110 - Ray tells nobody
             await asyncio.sleep(0.05)
     assert attempts.executor.held()[cluster.cpu].waiting.cpus == 1
@@ -104,7 +104,7 @@ async def test_flushing_ends_the_process_of_the_attempt_and_no_other_attempt(wit
 
     attempts.executor.flush(attempts.task, [flushed])
 
-    await until(lambda: not lives(pid), within_s=1.0)
+    await until(lambda: not lives(pid))
     assert await attempts.result(kept) == "late"
     assert attempts.of(flushed) == ["attempt_started"]
 
@@ -116,7 +116,7 @@ async def test_an_attempt_that_takes_too_long_is_killed_and_its_stack_is_told(wi
 
     assert failure.kind is FailureKind.TIMEOUT
     assert failure.evidence.frame.function.endswith("sleeps_too_long")
-    await until(lambda: not lives(int(mark.read_text())), within_s=1.0)
+    await until(lambda: not lives(int(mark.read_text())))
 
 
 async def test_a_process_that_ends_itself_is_a_lost_worker_and_says_how(with_sessions: Any):

@@ -14,7 +14,7 @@ from reconciler.state.events import AttemptFailed, AttemptFinished, AttemptStart
 from reconciler.state.handoff import Failure, Handoff
 from reconciler.views.logs import CapturedLine, LogBatch
 
-GUARD_S = 60.0
+GUARD_S = 120.0
 
 
 class Attempts:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-GUARD_MS = 30_000
+GUARD_MS = 120_000
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from orchestrator.settings import ClusterSettings, Http, LimitSettings, Settings
 from planners.agents import Catalog
 from planners.cluster import ClusterSnapshot
 
-_GUARD_S = 30
+_GUARD_S = 120
 _Answer = TypeVar("_Answer")
 SETTINGS = Settings(
     cluster=ClusterSettings(refresh_s=3600),

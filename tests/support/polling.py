@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-_GUARD_S = 120.0
+_GUARD_S = 300.0
 _EVERY_S = 0.05
 
 

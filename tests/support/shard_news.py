@@ -8,7 +8,7 @@ from shards import Service
 from planners.model import TaskId
 
 
-async def told(service: Service, task_id: TaskId, kind: str, *, within_s: float = 30.0, **data: Any) -> None:
+async def told(service: Service, task_id: TaskId, kind: str, *, within_s: float = 120.0, **data: Any) -> None:
     """Return when an event of this kind with this data has happened."""
     seen = 0
     async with asyncio.timeout(within_s):
