@@ -1,7 +1,7 @@
 """Calls of named Ray actors: one path for all of them, with a timeout, and errors that say which actor failed."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
 from typing import Any, TypeVar
@@ -17,7 +17,8 @@ NAMESPACE = "forerun"
 TIMEOUT_S = 30.0
 
 _Answer = TypeVar("_Answer")
-# Calls within this process that are under way: an event loop alone does not keep its tasks from the garbage collector.
+# Calls within this process, and changes, that are under way: an event loop alone does not keep its tasks from the
+# garbage collector.
 _ANSWERING: set[asyncio.Task[None]] = set()
 
 
@@ -83,6 +84,14 @@ class ActorCalls:
             except ValueError:
                 raise _unavailable(title, "is not running") from None
         return self._handles[actor]
+
+
+async def to_its_end(changes: Coroutine[Any, Any, None]) -> None:
+    """Make several changes, all of them: whoever waits here may be cancelled between two."""
+    making = asyncio.get_running_loop().create_task(changes, context=Context())
+    _ANSWERING.add(making)
+    making.add_done_callback(_ANSWERING.discard)
+    await asyncio.shield(making)
 
 
 async def _within(answer: Awaitable[_Answer], seconds: float) -> _Answer:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from orchestrator.errors import LearnerOff
-from orchestrator.gateway.actor_calls import TIMEOUT_S, ActorCalls
+from orchestrator.gateway.actor_calls import TIMEOUT_S, ActorCalls, to_its_end
 from orchestrator.gateway.liveness import Liveness
 from orchestrator.gateway.preview import preview
 from orchestrator.gateway.protocol import LearnerVersions, LimitsChange, Preview, Resolution, StepAnswer, View
@@ -202,7 +202,10 @@ class RayGateway:
         return await self.learner_versions()
 
     async def reload(self, catalog: Catalog) -> None:
-        """See `Gateway`."""
+        """See `Gateway`. Goes on if the request is cancelled: planner and shards are to have the same agents."""
+        await to_its_end(self._reload(catalog))
+
+    async def _reload(self, catalog: Catalog) -> None:
         await self._actors.change(PLANNER, "the planner", "reload", catalog)
         await asyncio.gather(*(self._changed_in(shard, "reload", catalog) for shard in range(self._shards)))
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from functools import partial
 
 from a2a.server.context import ServerCallContext
 from a2a.server.events import Event
@@ -50,6 +51,7 @@ from orchestrator.ingress.a2a.tasks import (
     task_of,
 )
 from orchestrator.ingress.context import IngressContext
+from orchestrator.ingress.restarts import through_restarts
 from orchestrator.ingress.skills import default_skill, skills
 from planners.model import TaskId
 from reconciler.views.models import EncodedEvent, TaskView
@@ -172,7 +174,7 @@ class ForerunRequestHandler(RequestHandler):
             # Only tasks that came over A2A have a history, and reading it takes all events.
             after, ended = 0, VIA not in view.labels
             while not ended:
-                page = await self._gateway.events(view.id, after, 0.0)
+                page = await through_restarts(partial(self._gateway.events, view.id, after, 0.0))
                 answers += [event for event in page.events if event.kind == _ANSWERED]
                 ended = not page.events
                 after = page.events[-1].seq if page.events else after
@@ -183,9 +185,10 @@ class ForerunRequestHandler(RequestHandler):
         seq, state = 0, state_of(view)
         while not (state in TERMINAL or (until_asked and state == TaskState.TASK_STATE_INPUT_REQUIRED)):
             with as_a2a():
-                changes = await self._gateway.changes(view.id, seq, _WAIT_S)
-                # What has changed may leave outputs out.
-                view = await self._gateway.read(view.id, TaskView) if changes.ended else changes.view
+                changes = await through_restarts(partial(self._gateway.changes, view.id, seq, _WAIT_S))
+                view = changes.view
+                if changes.ended:  # what has changed may leave outputs out
+                    view = await through_restarts(partial(self._gateway.read, view.id, TaskView))
             seq = changes.seq
             if state_of(view) != state:
                 state = state_of(view)

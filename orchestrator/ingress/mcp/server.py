@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic import JsonValue, ValidationError
 from orchestrator.errors import InvalidRequest
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.mcp.tools import refused, result, tool, tools
+from orchestrator.ingress.restarts import through_restarts
 from orchestrator.ingress.skills import Skill, skills
 from orchestrator.problems import describe
 from planners.errors import ForerunError
@@ -88,12 +90,12 @@ class McpCalls:
         gateway = self._context.gateway
         seq, told = 0, ""
         while not view.status.ended:
-            changes = await gateway.changes(view.id, seq, _WAIT_S)
+            changes = await through_restarts(partial(gateway.changes, view.id, seq, _WAIT_S))
             seq, view = changes.seq, changes.view
             if (said := _progress(view)) != told:
                 told = said
                 await request.session.report_progress(view.steps.finished, view.steps.total or None, said)
-        return await gateway.read(view.id, TaskView)
+        return await through_restarts(partial(gateway.read, view.id, TaskView))
 
 
 def _progress(view: TaskView) -> str:

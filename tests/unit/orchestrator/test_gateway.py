@@ -1,6 +1,7 @@
 """Requests reach the shard of their task, pages of all shards merge, and a shard that does not answer is reported."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from ray.exceptions import RayActorError, RayTaskError
@@ -11,6 +12,7 @@ from orchestrator.gateway.ray_gateway import RayGateway
 from orchestrator.gateway.task_ids import new_task_id, shard_of
 from orchestrator.metrics import joined
 from orchestrator.settings import ReconcilerSettings, Settings
+from planners.agents import Catalog
 from planners.model import StepId, TaskId
 from planners.tasks import AdmittedTask, Task
 from planners.workflow import Step, Workflow
@@ -194,3 +196,29 @@ async def test_an_answer_says_whether_it_has_an_output(monkeypatch):
 
     assert [("output" in answer.model_fields_set, answer.output) for answer in told] == [(False, None), (True, None)]
     assert told[0].by == "ada"
+
+
+async def test_a_reload_reaches_the_shards_though_its_request_is_cancelled_when_the_planner_has_it(monkeypatch):
+    reloaded, planner_has_it, done = [], asyncio.Event(), asyncio.Event()
+
+    async def slowly(_catalog):
+        planner_has_it.set()
+        await asyncio.sleep(0)
+
+    def note(catalog):
+        reloaded.append(catalog)
+        if len(reloaded) == 2:
+            done.set()
+
+    gateway = gateway_over(
+        monkeypatch, *[_Shard(reload=note)] * 2, planner=SimpleNamespace(reload=SimpleNamespace(remote=slowly))
+    )
+    request = asyncio.create_task(gateway.reload(Catalog()))
+    await planner_has_it.wait()
+
+    request.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    await done.wait()
+    assert reloaded == [Catalog()] * 2

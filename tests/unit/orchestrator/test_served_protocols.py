@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from types import SimpleNamespace
 
 import anyio
@@ -9,18 +10,21 @@ import httpx
 import mcp_types as types
 import pytest
 
+from orchestrator.errors import Unavailable
 from orchestrator.gateway.memory import MemoryGateway
+from orchestrator.ingress import restarts
 from orchestrator.ingress.a2a.tasks import status_of
 from orchestrator.ingress.app import build
 from orchestrator.ingress.context import IngressContext
 from orchestrator.ingress.keyring import Keyring
 from orchestrator.ingress.mcp.server import McpCalls
 from orchestrator.ingress.mcp.tools import result
+from orchestrator.ingress.skills import skills
 from orchestrator.keys import Scope, new_key
 from planners.model import TaskId
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure, FailureKind
-from reconciler.views.models import TaskView, TimelineBar
+from reconciler.views.models import TaskFilter, TaskView, TimelineBar
 
 from .conftest import CATALOG, NODES, SETTINGS
 
@@ -208,3 +212,65 @@ async def test_a_call_of_mcp_whose_progress_cannot_be_told_cancels_the_task():
     with pytest.raises(anyio.ClosedResourceError):
         await _call_of_mcp(gateway, _Gone())
     await gateway.cancelled.wait()
+
+
+class _Restarting(MemoryGateway):
+    """Its shard is away for a moment, each time that one asks for the first time."""
+
+    def __init__(self):
+        super().__init__(NODES)
+        self.asked = Counter()
+
+    async def changes(self, task_id, after, wait_s):
+        self._fail("changes")
+        return await super().changes(task_id, after, wait_s)
+
+    async def events(self, task_id, after, wait_s):
+        self._fail("events")
+        return await super().events(task_id, after, wait_s)
+
+    def _fail(self, question):
+        self.asked[question] += 1
+        if self.asked[question] == 1:
+            raise Unavailable("shard 0 of the reconciler has died")
+
+
+async def _end_of_the_only_task(gateway):
+    while not (found := (await gateway.list_tasks(1, None, TaskFilter())).tasks):  # noqa: ASYNC110 -- it tells nobody
+        await asyncio.sleep(0)
+    await gateway.end(found[0].id, outputs={"output": 7})
+
+
+class _Listening:
+    async def report_progress(self, *_):
+        pass
+
+
+async def test_a_call_of_mcp_outlasts_a_restart_of_the_shard_of_its_task(monkeypatch):
+    monkeypatch.setattr(restarts, "_PAUSES_S", (0.0, 0.0))
+    gateway = _Restarting()
+    call = _call_of_mcp(gateway, _Listening())
+
+    await _end_of_the_only_task(gateway)
+
+    assert (await call).structured_content == {"output": 7}
+    assert gateway.asked["changes"] > 1
+
+
+async def test_a_message_of_a2a_outlasts_a_restart_of_the_shard_of_its_task(monkeypatch):
+    monkeypatch.setattr(restarts, "_PAUSES_S", (0.0, 0.0))
+    gateway = _Restarting()
+    http = SETTINGS.http.model_copy(update={"a2a": True})
+    app = build(IngressContext(gateway, SETTINGS.model_copy(update={"http": http}), CATALOG))
+    skill = next(iter(skills(CATALOG, SETTINGS).values()))
+    parts = [{"data": dict.fromkeys(skill.inputs, "x")}]
+    message = {"messageId": "m", "role": "ROLE_USER", "parts": parts, "metadata": {"skill": skill.name}}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://forerun") as client:
+        asking = asyncio.create_task(
+            client.post("/a2a/v1/message:send", json={"message": message}, headers={"A2A-Version": "1.0"})
+        )
+        await _end_of_the_only_task(gateway)
+        answer = await asking
+
+    assert answer.json()["task"]["status"]["state"] == "TASK_STATE_COMPLETED", answer.text
+    assert min(gateway.asked.values()) > 1
