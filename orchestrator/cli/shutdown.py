@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Ray takes 2 s to start; without an answer, much longer.
+_RAY_S = 5.0
 
 
 class StartInterrupted(KeyboardInterrupt):
@@ -16,19 +18,44 @@ class StartInterrupted(KeyboardInterrupt):
 class ShutdownSignals:
     """Handles Ctrl-C, SIGTERM and SIGHUP, each of which sets ``requested``.
 
-    While the service starts, nobody looks at that event: each signal raises KeyboardInterrupt, too. Once it runs, only
-    a second one does. With ``reload``, SIGHUP sets that event instead.
+    While the service starts, nobody looks at that event: each signal raises KeyboardInterrupt, too, but while Ray
+    starts: see `connecting`. Once the service runs, only a second one does. With ``reload``, SIGHUP sets that event
+    instead.
     """
 
     def __init__(self, reload: threading.Event | None = None) -> None:
         self.requested = threading.Event()
         self._reload = reload
         self._runs = False
+        self._patience_s: float | None = None
 
     def install(self) -> None:
         """Install the handlers, also in place of Ray's: those end the process, or let it abort after 3 s."""
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
+
+    @contextmanager
+    def connecting(self, patience_s: float = _RAY_S) -> Iterator[None]:
+        """While this process becomes a driver of Ray: a first signal interrupts afterwards, or in so many seconds.
+
+        An exception that a handler raises between two calls of Ray's C++ code lets it destroy what its threads still
+        use, which can block this process for ever. Ray replaces the handlers, so they are installed again in the end.
+
+        Raises:
+            KeyboardInterrupt: of a signal.
+        """
+        before = signal.signal(signal.SIGALRM, _interrupt)
+        self._patience_s = patience_s
+        try:
+            yield
+        finally:
+            self._patience_s = None
+            if self.requested.is_set():
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, before)
+            self.install()
+        if self.requested.is_set():
+            raise KeyboardInterrupt
 
     def service_runs(self) -> None:
         """From now on, the event is looked at."""
@@ -43,8 +70,14 @@ class ShutdownSignals:
             signal.signal(number, signal.SIG_DFL)
             raise KeyboardInterrupt
         self.requested.set()
-        if not self._runs:
+        if self._patience_s is not None:
+            signal.setitimer(signal.ITIMER_REAL, self._patience_s)
+        elif not self._runs:
             raise KeyboardInterrupt
+
+
+def _interrupt(_number: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
 
 
 @contextmanager

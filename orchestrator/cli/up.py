@@ -145,7 +145,7 @@ def _started(settings: Settings, agents: Catalog, signals: ShutdownSignals) -> "
         with without_collections():
             from orchestrator.service.wiring import start  # noqa: PLC0415 (see `_run`)
 
-        return start(settings, agents, on_connected=signals.install)
+        return start(settings, agents, signals.connecting())
     except BaseException as error:
         # Ray's own handler of SIGTERM raises SystemExit. Whatever Ray, or a module that is being imported, makes of a
         # signal, the event is set.

@@ -2,8 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,13 +82,15 @@ def _refuse_second_service() -> None:
         raise CannotStart("a Forerun service already runs on this cluster", "cluster.address", fix)
 
 
-def start(settings: Settings, catalog: Catalog, on_connected: Callable[[], None] = lambda: None) -> RunningService:
+def start(
+    settings: Settings, catalog: Catalog, connecting: AbstractContextManager[None] | None = None
+) -> RunningService:
     """Start Ray (or join it), planner, learner, shards and ingress. Returns once tasks can be submitted.
 
     Args:
         settings: of the service.
         catalog: the agents.
-        on_connected: called once this process is a driver of Ray.
+        connecting: entered while this process becomes a driver of Ray.
 
     Raises:
         CannotStart: says what failed.
@@ -97,8 +98,8 @@ def start(settings: Settings, catalog: Catalog, on_connected: Callable[[], None]
     make_folder(settings.data_dir)
     refuse_client_with_files(settings)
     settings = with_addresses(settings)
-    owns_ray = connect(settings.cluster)
-    on_connected()
+    with connecting or nullcontext():
+        owns_ray = connect(settings.cluster)
     if not owns_ray:
         _refuse_second_service()
     if settings.http.ingress is IngressMode.DIRECT and settings.reconciler.shards > 1:

@@ -50,6 +50,38 @@ def test_a_signal_interrupts_what_starts_the_service(asked):
         assert signals.requested.is_set()
 
 
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_ray_starts_interrupts_afterwards(asked):
+    """Inside of Ray, an exception between two calls can block the process for ever."""
+    done = []
+
+    def start(signals):
+        with signals.connecting():
+            signal.raise_signal(asked)
+            signal.signal(asked, signal.SIG_IGN)  # as Ray replaces handlers
+            done.append("started")
+
+    with shutdown_signals() as signals:
+        with pytest.raises(KeyboardInterrupt):
+            start(signals)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(asked)
+    assert done == ["started"]
+
+
+def test_a_signal_while_ray_does_not_start_interrupts_in_the_end():
+    def wait(signals):
+        with signals.connecting(patience_s=0.01):
+            signal.raise_signal(signal.SIGTERM)
+            threading.Event().wait(60)
+            pytest.fail("nothing has interrupted it")
+
+    before = signal.getsignal(signal.SIGALRM)
+    with shutdown_signals() as signals, pytest.raises(KeyboardInterrupt):
+        wait(signals)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
 @pytest.fixture
 def told_to_exit(monkeypatch):
     """The exit codes of `os._exit`, which ends the command here as it ends the process."""
