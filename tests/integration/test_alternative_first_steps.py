@@ -73,6 +73,8 @@ async def test_the_right_first_step_is_committed_and_the_other_flushed(tmp_path,
         service.executor.hold("translate-agent")
         task = await service.submit(Task(goal=GOAL, inputs={"text": "words"}, planning=bold))
         await asyncio.wait_for(planning.begun.wait(), GUARD_S)
+        while len((await service.shard.timeline(task)).bars) < 1 + bool(alternatives):  # noqa: ASYNC110 - all guesses
+            await asyncio.sleep(0)
         planning.known.set()
 
         view = await service.ended(task)
