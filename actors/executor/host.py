@@ -167,8 +167,12 @@ def worker(call: Invocation, *blobs: Any) -> Iterator[Any]:
 
 
 def run_next(call: Invocation) -> Result:
-    """Run one of the attempts that follow one another in this process, whose stacks are watched already."""
-    restrict_environment(call.env)
+    """Run one of the attempts that follow one another in this process, whose stacks are watched already.
+
+    Its environment is restricted already, too, but for the variables that the agent declares.
+    """
+    if call.env:
+        restrict_environment(call.env)
     watch_next(_watched_s(call))
     with process_restored():
         return run_in_process(call, (), *_captures_of(call))

@@ -64,9 +64,12 @@ class HostExecutor(FencedExecutor):
             self._send(HostedAttempt(task, order, report, self._limits), agent, host)
 
     def _goes_at_once(self, order: Dispatch, agent: AgentSpec) -> bool:
+        return shares_a_host(agent) and agent.kind is not AgentKind.BATCH and self._is_simple(order, agent)
+
+    def _is_simple(self, order: Dispatch, agent: AgentSpec) -> bool:
         """Whether neither a limit nor the result cache may delay an attempt, and nobody watches what it tells."""
         watched = idle_limit_s(order, agent) is not None or order.cached or order.mailbox is not None
-        return not watched and shares_a_host(agent) and agent.kind is not AgentKind.BATCH and self._limits.admits(agent)
+        return not watched and self._limits.admits(agent)
 
     def _send(self, hosted: HostedAttempt, agent: AgentSpec, host: RunningHost) -> None:
         order = hosted.order
@@ -91,6 +94,10 @@ class HostExecutor(FencedExecutor):
         self._time_limits.discard(hosted)
         host.attempts -= 1
         host.end_soon_if_unused()
+        return self._took(hosted, told)
+
+    def _took(self, hosted: HostedAttempt, told: Returned | Exception) -> bool:
+        """Report the end of an attempt that has no asyncio task, or leave that to one; whether the attempt is live."""
         if not self._is_live(hosted):
             return False
         if hosted.end is not None or (ended := _simply_ended(told)) is None:

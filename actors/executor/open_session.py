@@ -1,18 +1,21 @@
 """A session, as the executor sees it."""
 
 import asyncio
+import logging
 import pickle
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from ray import exceptions as rx
 
-from actors.executor.host_link import settled
+from actors.executor.host_link import Waiting
 from actors.executor.host_socket import MessageStream
 from actors.executor.messages import Returned, unpacked
 from actors.executor.worker_session import OVER, SessionBegan
 from actors.invocation import Invocation
 from planners.model import AttemptId
+
+_log = logging.getLogger(__name__)
 
 # How Ray tells that a process or its node was lost.
 PROCESS_LOST = (
@@ -75,8 +78,8 @@ class WorkerSession:
 
     __slots__ = (
         "_attempt",
-        "_end",
         "_place",
+        "_waiting",
         "began_s",
         "closed",
         "gone",
@@ -95,22 +98,20 @@ class WorkerSession:
         self.stream: MessageStream | None = None
         self.closed = asyncio.Event()
         self._attempt: AttemptId | None = None
-        self._end: asyncio.Future[Returned] | None = None
+        self._waiting: Waiting | None = None
         self.began_s = self.idle_s = 0.0
         self.gone = False
 
-    def run(self, call: Invocation) -> "asyncio.Future[Returned]":
-        """Start an attempt: its end, or the error of Ray for which there is none. Cancelling that stops nothing.
+    def run(self, call: Invocation, waiting: Waiting) -> None:
+        """Start an attempt. ``waiting`` takes its end, or the error of Ray for which there is none.
 
         The error is `NeverBegan` if the process has ended before it could read the attempt.
         """
-        end: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
+        self._attempt, self._waiting = call.attempt, waiting
         if self.stream is None:
-            end.set_exception(NeverBegan(rx.WorkerCrashedError()))
-            return end
-        self._attempt, self._end = call.attempt, end
+            self._settle(NeverBegan(rx.WorkerCrashedError()))
+            return
         self.stream.send(pickle.dumps(call, pickle.HIGHEST_PROTOCOL))
-        return end
 
     def begun(self, began: SessionBegan, stream: MessageStream) -> None:
         """The process is there."""
@@ -159,6 +160,9 @@ class WorkerSession:
 
     def _settle(self, told: Returned | Exception) -> None:
         """Nothing runs here any more."""
-        end, self._attempt, self._end = self._end, None, None
-        if end is not None:
-            settled(end, told)
+        waiting, self._attempt, self._waiting = self._waiting, None, None
+        try:
+            if waiting is not None:
+                waiting.take_end(told)
+        except Exception:  # noqa: BLE001 -- whatever is wrong with one attempt, others must get this session
+            _log.exception("the end of an attempt could not be reported")

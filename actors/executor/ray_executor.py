@@ -19,7 +19,7 @@ from actors.executor.nodes import pinned, ray_amounts
 from actors.executor.open_session import PROCESS_LOST, NeverBegan, WorkerSession
 from actors.executor.process_remains import name_of
 from actors.executor.readings import Held, merged
-from actors.executor.session_executor import Room, SessionExecutor, limit_s, unknown_room
+from actors.executor.session_executor import QueuedAttempt, Room, SessionExecutor, limit_s, unknown_room
 from actors.executor.waits import Stage, in_use, process_wait, resource_wait, start_wait
 from actors.executor.worker_session import SessionUnreachable
 from actors.failures import failure_of
@@ -99,7 +99,9 @@ class RayExecutor(SessionExecutor):
         """As `FencedExecutor`; also kills the node's host."""
         cut_off = self._cut_off.setdefault(node, [])
         running = [hosted for live in self._live.values() for hosted in live.values() if hosted.order.node == node]
-        cut_off += [hosted.handle for hosted in running if isinstance(hosted.handle, ray.ObjectRefGenerator)]
+        handles = [hosted.handle for hosted in running]
+        tasks = [handle.task if isinstance(handle, WorkerSession) else handle for handle in handles]
+        cut_off += [task for task in tasks if isinstance(task, ray.ObjectRefGenerator)]
         super().forget_node(node)
         cut_off += [*self._sessions.drop(node), *self._groups.drop(node)]
         self._workers = {key: bound for key, bound in self._workers.items() if key[1] != node}
@@ -167,10 +169,13 @@ class RayExecutor(SessionExecutor):
 
     async def _in_process(self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, bound: BoundInputs) -> Ended:
         hosted.stage = Stage.RESOURCES
-        hosted.output.restart()
+        in_session = isinstance(hosted.sent, QueuedAttempt)  # since before it got an asyncio task
+        if not in_session:
+            hosted.output.restart()
         if call.logs is not None:
             self._hosts.follow(hosted.order.node)
-        if (place := await self._place(agent, hosted.order.node, bound)) is not None:
+        place = None if in_session else await self._place(agent, hosted.order.node, bound)
+        if place is not None or in_session:
             try:
                 return await self._in_session(hosted, agent, call, place)
             except rx.RayTaskError as error:
@@ -221,6 +226,8 @@ class RayExecutor(SessionExecutor):
                 ray.cancel(hosted.handle, force=True)
             elif isinstance(hosted.handle, WorkerSession):
                 hosted.handle.cancel(hosted.order.attempt)
+            elif isinstance(hosted.sent, QueuedAttempt):
+                hosted.sent.withdraw()
             elif isinstance(hosted.handle, HostLink):
                 in_hosts.setdefault(hosted.handle, []).append(hosted.order.attempt)
         for link, together in in_hosts.items():

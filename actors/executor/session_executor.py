@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from actors.executor.host_executor import GRACE_S, HostExecutor
+from actors.executor.host_link import WaitingFuture
 from actors.executor.hosted import ExecutorOptions, HostedAttempt
+from actors.executor.messages import Returned
 from actors.executor.nodes import ray_amounts
-from actors.executor.open_session import NeverBegan
-from actors.executor.session_place import SessionPlace
-from actors.executor.worker_session import session
+from actors.executor.open_session import NeverBegan, WorkerSession
+from actors.executor.session_place import AwaitedSession, SessionPlace
+from actors.executor.waits import Stage
+from actors.executor.worker_session import session as session_task
 from actors.executor.worker_sessions import WorkerSessions
 from actors.failures import timed_out
 from actors.invocation import Ended, Invocation
@@ -18,8 +21,10 @@ from actors.kinds.kind import kind_of
 from actors.payloads.outputs import BoundInputs
 from planners.agents import AgentKind, AgentSpec, Catalog
 from planners.cluster import ClusterNode
-from planners.model import NodeId
+from planners.model import NodeId, TaskId
 from planners.resources import Resources
+from reconciler.runtime.ports import Report
+from reconciler.state.commands import Dispatch
 
 Room = Callable[[NodeId], tuple[ClusterNode | None, Resources | None]]
 
@@ -44,6 +49,60 @@ class SessionExecutor(HostExecutor):
         super().__init__(catalog, heartbeat_timeout_s, **options)
         self._room = room
         self._sessions = WorkerSessions(self._total, processes_per_node)
+        self._took_session_end = self._session_returned  # bound once: thousands of attempts keep it
+
+    def dispatch(self, task: TaskId, order: Dispatch, report: Report) -> None:
+        """See `FencedExecutor.dispatch`. An attempt that waits for nothing but a session has no asyncio task."""
+        agent = self.catalog.by_name.get(order.agent)
+        place = None if agent is None else self._place_at_once(order, agent)
+        if agent is None or place is None or order.attempt in self._live.setdefault(task, {}):
+            super().dispatch(task, order, report)
+        else:
+            self._queue(HostedAttempt(task, order, report, self._limits), agent, place)
+
+    def _place_at_once(self, order: Dispatch, agent: AgentSpec) -> SessionPlace | None:
+        """Where an attempt waits for a session and for nothing else; None if that is not certain."""
+        place = self._sessions.known((agent.name, order.node))
+        # Agents without resources wait for one of the processes of their node, too.
+        known = place is not None and place.needs.amounts() and order.node not in self._lost_nodes
+        return place if known and self._is_simple(order, agent) else None
+
+    def _queue(self, hosted: HostedAttempt, agent: AgentSpec, place: SessionPlace) -> None:
+        order = hosted.order
+        self._live[hosted.task][order.attempt] = hosted
+        try:
+            bound = self._outputs.bound(hosted.task, order.inputs)
+            call = self._calls.bound(hosted.task, order, agent, bound, self.catalog)
+        except Exception:  # noqa: BLE001 -- the asyncio task meets the same error, and reports it as the attempt's end
+            self._wait_for(hosted)
+            return
+        if bound.blobs:
+            self._wait_for(hosted)
+            return
+        if call.logs is not None:
+            self._hosts.follow(order.node)
+        hosted.stage, hosted.returned = Stage.RESOURCES, self._took_session_end
+        hosted.sent = QueuedAttempt(self, hosted, call, place, limit_s(agent, call))
+        place.request(hosted.sent)
+
+    def begin(self, queued: "QueuedAttempt", running: WorkerSession) -> None:
+        """A session is free for an attempt that has no asyncio task."""
+        hosted, call, loop = queued.hosted, queued.call, asyncio.get_running_loop()
+        if not self._is_live(hosted):  # it was flushed, and the cancellation got lost
+            queued.place.free(running)
+            return
+        hosted.handle, hosted.stack = running, running.stack
+        running.run(call, hosted)
+        if queued.limit_s is not None:
+            queued.timer = loop.call_later(queued.limit_s, self._awaited, hosted)
+        loop.call_soon(self._began, hosted)  # one that is flushed before has not begun
+
+    def _session_returned(self, hosted: HostedAttempt, told: Returned | Exception) -> bool:
+        """The end of an attempt that had no asyncio task when it began; whether it is live."""
+        queued: QueuedAttempt = hosted.sent
+        if queued.timer is not None:
+            queued.timer.cancel()
+        return self._took(hosted, told)
 
     async def _place(self, agent: AgentSpec, node: NodeId, bound: BoundInputs) -> SessionPlace | None:
         """Where the attempt gets a session; None if it needs a Ray task of its own.
@@ -55,19 +114,29 @@ class SessionExecutor(HostExecutor):
         alone = bound.blobs or agent.resources.gpus or agent.kind is AgentKind.BATCH
         if alone or host is None or not host.link.is_local:
             return None
+        if (known := self._sessions.known((agent.name, node))) is not None:
+            return known
         needs = agent.resources.model_copy(update={"custom": ray_amounts(agent.resources)["resources"] or {}})
-        return await self._sessions.place((agent.name, node), needs, lambda: self._bound_to(session, agent, node))
+        return await self._sessions.place((agent.name, node), needs, lambda: self._bound_to(session_task, agent, node))
 
     async def _in_session(
-        self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, place: SessionPlace
+        self, hosted: HostedAttempt, agent: AgentSpec, call: Invocation, place: SessionPlace | None
     ) -> Ended:
-        began_before = hosted.began_s is not None  # in a host, which another attempt has ended
+        """Run an attempt in a session of a place; None: it has begun in one before it got an asyncio task."""
+        began_before = place is not None and hosted.began_s is not None  # in a host, which another attempt has ended
+        left_s = limit_s(agent, call)
+        end: asyncio.Future[Returned]
         try:
-            running = await place.session()
-            hosted.handle, hosted.stack = running, running.stack
-            end = running.run(call)
-            self._began(hosted)
-            async with asyncio.timeout(limit_s(agent, call)):
+            if place is None:
+                assert hosted.end is not None
+                end = hosted.end
+                left_s = None if left_s is None else left_s - self._seconds(hosted)
+            else:
+                hosted.handle = session = await AwaitedSession().at(place)
+                hosted.stack, end = session.stack, asyncio.get_running_loop().create_future()
+                session.run(call, WaitingFuture(end))
+                self._began(hosted)
+            async with asyncio.timeout(left_s):
                 returned = await end
         except TimeoutError:
             return await self._out_of_time(hosted, call)
@@ -75,6 +144,7 @@ class SessionExecutor(HostExecutor):
             if began_before:
                 raise error.why from None
             raise
+        running: WorkerSession = hosted.handle
         assert returned.ended is not None, "only a host says of an attempt that it was flushed"
         hosted.staged = returned.staged
         if returned.is_large:
@@ -100,6 +170,43 @@ class SessionExecutor(HostExecutor):
     def _total(self, node: NodeId) -> Resources | None:
         known, _ = self._room(node)
         return None if known is None else known.total
+
+
+class QueuedAttempt:
+    """An attempt that waits for a session without an asyncio task.
+
+    ``limit_s``: how long it may take. ``timer``: of that, once it has begun.
+    """
+
+    __slots__ = ("_executor", "call", "hosted", "limit_s", "place", "timer")
+
+    def __init__(
+        self,
+        executor: SessionExecutor,
+        hosted: HostedAttempt,
+        call: Invocation,
+        place: SessionPlace,
+        limit_s: float | None,
+    ) -> None:
+        """Set up; requests nothing."""
+        self._executor = executor
+        self.hosted = hosted
+        self.call = call
+        self.place = place
+        self.limit_s = limit_s
+        self.timer: asyncio.TimerHandle | None = None
+
+    def take_session(self, session: WorkerSession) -> None:
+        """See `SessionRequest`."""
+        self._executor.begin(self, session)
+
+    def take_error(self, error: Exception) -> None:
+        """See `SessionRequest`."""
+        self.hosted.take_end(error)
+
+    def withdraw(self) -> None:
+        """It needs no session any more."""
+        self.place.withdraw(self)
 
 
 def limit_s(agent: AgentSpec, call: Invocation) -> float | None:

@@ -20,6 +20,52 @@ from planners.resources import Resources
 _LAST_WORDS_S = 0.5
 
 
+class SessionRequest(Protocol):
+    """An attempt that waits for a session. It gets one, or an error, unless it is withdrawn before."""
+
+    def take_session(self, session: WorkerSession) -> None:
+        """A session that is free."""
+        ...
+
+    def take_error(self, error: Exception) -> None:
+        """Ray cannot start one; `NeverBegan` if its process or node was lost.
+
+        A RayTaskError with cause `SessionUnreachable`: there can be none at this place.
+        """
+        ...
+
+
+class AwaitedSession:
+    """A request whose session a coroutine awaits."""
+
+    def __init__(self) -> None:
+        """Request nothing yet."""
+        self._future: asyncio.Future[WorkerSession] = asyncio.get_running_loop().create_future()
+        self._session: WorkerSession | None = None
+
+    def take_session(self, session: WorkerSession) -> None:
+        """See `SessionRequest`."""
+        self._session = session
+        if not self._future.done():
+            self._future.set_result(session)
+
+    def take_error(self, error: Exception) -> None:
+        """See `SessionRequest`."""
+        if not self._future.done():
+            self._future.set_exception(error)
+
+    async def at(self, place: "SessionPlace") -> WorkerSession:
+        """Wait for a session of a place. Raises what `take_error` gets."""
+        place.request(self)
+        try:
+            return await self._future
+        except asyncio.CancelledError:
+            place.withdraw(self)
+            if self._session is not None:
+                place.free(self._session)
+            raise
+
+
 class Surroundings(Protocol):
     """What a place needs to know of the others; see `actors.executor.worker_sessions`."""
 
@@ -59,7 +105,7 @@ class SessionPlace:
         self._sessions: dict[int, WorkerSession] = {}
         self._starting: dict[int, WorkerSession] = {}
         self._idle: list[WorkerSession] = []
-        self._waiting: OrderedDict[asyncio.Future[WorkerSession], None] = OrderedDict()
+        self._requests: OrderedDict[SessionRequest, None] = OrderedDict()
         self._following: set[asyncio.Task[None]] = set()
 
     @property
@@ -77,28 +123,22 @@ class SessionPlace:
         """How many sessions there are."""
         return len(self._sessions)
 
-    async def session(self) -> WorkerSession:
-        """Wait for a session that is free.
-
-        Raises:
-            RayError: Ray cannot start one; `NeverBegan` if its process or node was lost. A RayTaskError with cause
-                `SessionUnreachable`: there can be none here.
-        """
+    def request(self, wanted: SessionRequest) -> None:
+        """Give it a session, at once if one is free."""
         if self._idle:
-            return self._idle.pop()
-        waiting: asyncio.Future[WorkerSession] = asyncio.get_running_loop().create_future()
-        self._waiting[waiting] = None
-        self._start()
-        try:
-            return await waiting
-        except asyncio.CancelledError:
-            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
-                self.free(waiting.result())
-            self._waiting.pop(waiting, None)
-            for session in list(self._starting.values())[len(self._waiting) :]:
-                self._leave(session)
-                self._around.cancel(session.task)
-            raise
+            wanted.take_session(self._idle.pop())
+        else:
+            self._requests[wanted] = None
+            self._start()
+
+    def withdraw(self, wanted: SessionRequest) -> None:
+        """It needs no session any more. Nothing happens if it has got one."""
+        if wanted not in self._requests:
+            return
+        del self._requests[wanted]
+        for session in list(self._starting.values())[len(self._requests) :]:
+            self._leave(session)
+            self._around.cancel(session.task)
 
     def begun(self, session: WorkerSession) -> None:
         """The process of a session is there."""
@@ -110,11 +150,10 @@ class SessionPlace:
         if session.gone:
             return
         if self._around.keeps(session):
-            while self._waiting:
-                waiting, _ = self._waiting.popitem(last=False)
-                if not waiting.done():
-                    waiting.set_result(session)
-                    return
+            if self._requests:
+                wanted, _ = self._requests.popitem(last=False)
+                wanted.take_session(session)
+                return
             if self._around.lingers(self):
                 session.idle_s = asyncio.get_running_loop().time()
                 self._idle.append(session)
@@ -160,7 +199,7 @@ class SessionPlace:
 
     def _start(self) -> None:
         """Ask Ray for sessions, if attempts wait for them."""
-        while len(self._starting) < len(self._waiting) and len(self._sessions) < self._around.most(self):
+        while len(self._starting) < len(self._requests) and len(self._sessions) < self._around.most(self):
             session = self._around.begin(self)
             self._sessions[session.number] = self._starting[session.number] = session
             following = asyncio.get_running_loop().create_task(self._follow(session))
@@ -182,12 +221,11 @@ class SessionPlace:
     def _fail_waiting(self, error: Exception) -> None:
         """Ray has started no session: the attempt that it was for fails, or all if there can be none."""
         self.unreachable = isinstance(error, rx.RayTaskError) and isinstance(error.cause, SessionUnreachable)
-        while self._waiting:
-            waiting, _ = self._waiting.popitem(last=False)
-            if not waiting.done():
-                waiting.set_exception(error)
-                if not self.unreachable:
-                    return
+        while self._requests:
+            wanted, _ = self._requests.popitem(last=False)
+            wanted.take_error(error)
+            if not self.unreachable:
+                return
 
 
 async def _end_of(task: SessionTask) -> Exception:

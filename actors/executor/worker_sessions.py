@@ -72,6 +72,11 @@ class WorkerSessions:
         self._elsewhere = Counter[NodeId]()
         self._look: asyncio.TimerHandle | None = None
 
+    def known(self, key: Place) -> SessionPlace | None:
+        """A place that was asked for before; None if it was not, or if there can be no sessions."""
+        place = self._places.get(key)
+        return None if place is None or place.unreachable else place
+
     async def place(self, key: Place, needs: Resources, worker: Callable[[], Any]) -> SessionPlace | None:
         """Where the attempts of an agent get their sessions; None if there can be none.
 
@@ -85,8 +90,7 @@ class WorkerSessions:
         self._address = await asyncio.shield(self._listening)
         if key not in self._places and self._address is not None:
             self._places[key] = SessionPlace(self, key[1], needs, worker())
-        place = self._places.get(key)
-        return None if place is None or place.unreachable else place
+        return self.known(key)
 
     def held(self) -> dict[NodeId, Held]:
         """What sessions without an attempt hold on each node, or wait for there."""

@@ -5,8 +5,10 @@ import pickle
 
 from attempts import until
 
+from actors.executor.host_link import WaitingFuture
 from actors.executor.host_socket import connected
 from actors.executor.messages import Returned, unpacked
+from actors.executor.session_place import AwaitedSession
 from actors.executor.worker_session import OVER, SessionBegan
 from actors.executor.worker_sessions import WorkerSessions
 from actors.invocation import Ended, Invocation
@@ -17,6 +19,13 @@ from reconciler.state.handoff import Handoff
 
 NODE, A, B = NodeId("n1"), ("a", NodeId("n1")), ("b", NodeId("n1"))
 ONE_CPU = Resources(cpus=1)
+
+
+def ends(session, call):
+    """Start an attempt: its end."""
+    end = asyncio.get_running_loop().create_future()
+    session.run(call, WaitingFuture(end))
+    return end
 
 
 class TaskHere:
@@ -95,8 +104,8 @@ class SessionsHere:
 
     async def run(self, attempt, key=A, needs=ONE_CPU):
         """Wait for a session and start an attempt there: the session and the end."""
-        session = await (await self.place(key, needs)).session()
-        return session, session.run(a_call(attempt))
+        session = await AwaitedSession().at(await self.place(key, needs))
+        return session, ends(session, a_call(attempt))
 
     async def begun(self, attempt, key=A, needs=ONE_CPU):
         """As `run`, in a session that begins now."""

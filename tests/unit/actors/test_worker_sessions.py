@@ -5,10 +5,11 @@ import asyncio
 import pytest
 from attempts import until
 from ray.exceptions import NodeDiedError, RayTaskError, TaskUnschedulableError, WorkerCrashedError
-from sessions_here import NODE, ONE_CPU, A, B, SessionsHere, a_call
+from sessions_here import NODE, ONE_CPU, A, B, SessionsHere, a_call, ends
 
 from actors.executor import worker_sessions
 from actors.executor.open_session import NeverBegan
+from actors.executor.session_place import AwaitedSession
 from actors.executor.worker_session import SessionUnreachable
 from planners.resources import Resources
 
@@ -145,7 +146,7 @@ async def test_an_attempt_that_is_flushed_while_it_waits_takes_no_session(here):
 async def test_a_session_that_a_flushed_attempt_was_given_serves_the_next_one(here):
     place = await here.place()
     session, end = await here.begun("t.1")
-    waiting = asyncio.ensure_future(place.session())
+    waiting = asyncio.ensure_future(AwaitedSession().at(place))
     await asyncio.sleep(0)
 
     here.tasks()[0].returns("t.1")
@@ -204,7 +205,7 @@ async def test_an_attempt_hears_that_its_process_was_lost_before_it_began(here):
     session.fail(WorkerCrashedError())
 
     with pytest.raises(NeverBegan):
-        await session.run(a_call("t.1"))
+        await ends(session, a_call("t.1"))
 
 
 async def test_an_attempt_that_its_process_has_not_read_never_began(here):
