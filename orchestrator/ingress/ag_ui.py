@@ -15,9 +15,9 @@ from ag_ui.encoder import EventEncoder
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
-from orchestrator.errors import Unavailable
 from orchestrator.gateway.protocol import Gateway
 from orchestrator.ingress.paged_stream import STREAM_HEADERS
+from orchestrator.ingress.restarts import AWAY
 from planners.model import TaskId
 from reconciler.state.commands import RunStatus
 from reconciler.views.models import Changes, TaskView, TimelineBar
@@ -49,7 +49,7 @@ async def _chunks(gateway: Gateway, task_id: TaskId, changes: Changes, heartbeat
             return
         try:
             before, changes = changes, await gateway.changes(task_id, changes.seq, heartbeat_s)
-        except Unavailable:
+        except AWAY:
             return
         if changes.seq == before.seq and not changes.ended:
             yield _HEARTBEAT

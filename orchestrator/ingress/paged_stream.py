@@ -7,8 +7,8 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from orchestrator.errors import Unavailable
 from orchestrator.gateway.protocol import END_OF_EVENTS
+from orchestrator.ingress.restarts import AWAY
 
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -60,7 +60,7 @@ async def _chunks(
             return
         try:
             page = await following(page)
-        except Unavailable:
+        except AWAY:
             return  # without the end event, clients reconnect and resume
         events = await told(page)
         if not events and not page.ended:

@@ -123,8 +123,18 @@ class ReconcilerActor:
         return resumed
 
     async def _shard(self) -> Shard:
+        """The shard, once it has started.
+
+        Raises:
+            StartingUp: it cannot be started now.
+        """
         if self._started is None:
-            await self.start()
+            try:
+                await self.start()
+            except ForerunError:
+                raise
+            except Exception as error:  # noqa: BLE001 -- whatever it lacks, it is tried again soon, and callers come back
+                raise self._starting_up(error) from None
         assert self._started is not None
         return self._started
 
@@ -136,13 +146,17 @@ class ReconcilerActor:
         """
         if self._started is None:
             starting = asyncio.ensure_future(self.start())
+            starting.add_done_callback(_retrieved)
             await asyncio.wait([starting], timeout=_START_WAIT_S)
             if not starting.done() or starting.exception() is not None:
-                why = f": {starting.exception()}".partition("\n")[0] if starting.done() else ""
-                fix = f"try again in a moment; {log_place()} says more"
-                raise StartingUp(f"shard {self._index} of the reconciler is starting{why}", "", fix)
+                raise self._starting_up(starting.exception() if starting.done() else None)
         assert self._started is not None
         return self._started
+
+    def _starting_up(self, error: BaseException | None) -> StartingUp:
+        why = "" if error is None else f": {error}".partition("\n")[0]
+        fix = f"try again in a moment; {log_place()} says more"
+        return StartingUp(f"shard {self._index} of the reconciler is starting{why}", "", fix)
 
     async def submit(self, admitted: AdmittedTask, wait_s: float = 0.0) -> TaskView:
         """See `Shard.submit`. Does not wait for a shard that is starting."""
@@ -270,3 +284,9 @@ class ReconcilerActor:
         self._waking.cancel()
         if self._started is not None:
             await self._started.close()
+
+
+def _retrieved(starting: "asyncio.Future[int]") -> None:
+    """Nobody may wait any more for a start that fails, and its error is logged where it is tried again."""
+    if not starting.cancelled():
+        starting.exception()

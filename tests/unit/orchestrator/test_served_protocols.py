@@ -22,6 +22,7 @@ from orchestrator.ingress.mcp.tools import result
 from orchestrator.ingress.skills import skills
 from orchestrator.keys import Scope, new_key
 from planners.model import TaskId
+from reconciler.errors import StartingUp
 from reconciler.state.commands import RunStatus
 from reconciler.state.handoff import Failure, FailureKind
 from reconciler.views.models import TaskFilter, TaskView, TimelineBar
@@ -233,6 +234,8 @@ class _Restarting(MemoryGateway):
         self.asked[question] += 1
         if self.asked[question] == 1:
             raise Unavailable("shard 0 of the reconciler has died")
+        if self.asked[question] == 2:
+            raise StartingUp("shard 0 of the reconciler is starting: the database is away")
 
 
 async def _end_of_the_only_task(gateway):
@@ -254,7 +257,7 @@ async def test_a_call_of_mcp_outlasts_a_restart_of_the_shard_of_its_task(monkeyp
     await _end_of_the_only_task(gateway)
 
     assert (await call).structured_content == {"output": 7}
-    assert gateway.asked["changes"] > 1
+    assert gateway.asked["changes"] > 2
 
 
 async def test_a_message_of_a2a_outlasts_a_restart_of_the_shard_of_its_task(monkeypatch):
@@ -273,4 +276,4 @@ async def test_a_message_of_a2a_outlasts_a_restart_of_the_shard_of_its_task(monk
         answer = await asking
 
     assert answer.json()["task"]["status"]["state"] == "TASK_STATE_COMPLETED", answer.text
-    assert min(gateway.asked.values()) > 1
+    assert min(gateway.asked.values()) > 2

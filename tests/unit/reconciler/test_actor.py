@@ -91,7 +91,7 @@ async def test_a_cancel_that_comes_first_after_a_crash_finds_its_run():
 async def test_a_shard_that_could_not_be_built_is_built_at_the_next_call():
     actor = ReconcilerActor(_Builds(failing=1), 0)
 
-    with pytest.raises(OSError, match="no disk"):
+    with pytest.raises(StartingUp, match="no disk"):
         await actor.show(TaskId("t1"))
 
     assert await actor.show(TaskId("t1")) == "t1"
@@ -124,6 +124,28 @@ async def test_a_shard_that_is_starting_is_not_ready_and_says_so_soon(monkeypatc
     may_start.set()
     await actor.start()
     await actor.ready()
+
+
+async def test_a_start_that_fails_when_its_caller_has_left_is_no_error_of_the_event_loop(monkeypatch):
+    monkeypatch.setattr("reconciler.runtime.actor._START_WAIT_S", 0.0)
+    errors, may_fail = [], asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
+
+    async def build(index: int) -> _Shard:
+        await may_fail.wait()
+        raise OSError("no disk")
+
+    actor = ReconcilerActor(build, 0)
+    with pytest.raises(StartingUp):
+        await actor.ready()
+    may_fail.set()
+    with pytest.raises(OSError, match="no disk"):
+        await actor.start()
+    await asyncio.sleep(0)
+    gc.collect()
+
+    assert errors == []
+    await actor.close()
 
 
 async def test_a_shard_that_cannot_start_says_why():
