@@ -100,7 +100,7 @@ async def until_ended(look: Callable[[float], Awaitable[TaskView]], timeout_s: f
         try:
             view = await look(max(0.0, min(poll_s, until_s - clock())))
         except (Busy, Unreachable) as error:
-            is_there = is_there or isinstance(error, Busy)
+            is_there = is_there or isinstance(error, Busy) or isinstance(error.__context__, _LOST)
             pause_s = next(pauses, None)
             if pause_s is None or not is_there or clock() + pause_s > until_s:
                 raise

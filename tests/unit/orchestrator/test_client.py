@@ -280,12 +280,13 @@ def test_a_service_that_was_never_there_is_unreachable_at_once(task, ask):
     assert len(asked) == 1
 
 
-def test_waiting_outlasts_a_restart_of_the_service():
-    gone = [httpx.ReadError("gone"), httpx.ConnectError("refused"), AWAY]
-    client, asked = scripted(PLANNING, *gone, PLANNING, *gone, {**PLANNING, "status": "succeeded"})
+@pytest.mark.parametrize("before", [[], [PLANNING]], ids=["first question", "later question"])
+def test_waiting_outlasts_a_restart_of_the_service(before):
+    gone = [httpx.RemoteProtocolError("gone"), httpx.ConnectError("refused"), AWAY]
+    client, asked = scripted(*before, *gone, PLANNING, *gone, {**PLANNING, "status": "succeeded"})
 
     assert in_virtual_time(client.wait("t1")).status is RunStatus.SUCCEEDED
-    assert len(asked) == 9
+    assert len(asked) == 8 + len(before)
 
 
 def test_waiting_for_a_service_that_stays_away_ends():
