@@ -48,12 +48,14 @@ class Measurements:
     Lives on one event loop. Call `watch` whenever the nodes are listed, `stop` at the end.
     """
 
-    def __init__(self, held: Callable[[], Mapping[NodeId, Held]] = dict) -> None:
+    def __init__(self, held: Callable[[], Mapping[NodeId, Held]] = dict, *, lone_s: float = 0.0) -> None:
         """Set up; starts nothing.
 
         Args:
             held: what the attempts of this process hold, which is no load by others; an executor knows. Attempts of
                 other shards are load: the reservations of this shard do not cover them.
+            lone_s: a node that is the only one is first read after so long, unless `first_readings` is called: there is
+                no other to compare it with, and a reading starts a process.
         """
         self._held = held
         self._others = deque[tuple[float, dict[NodeId, dict[str, float]]]]([(0.0, {})])
@@ -66,6 +68,8 @@ class Measurements:
         self._fastest_s: dict[Machine, float] = {}
         self._containers: set[NodeId] = set()
         self._all_read = asyncio.Event()
+        self._lone_s = lone_s
+        self._read_now = asyncio.Event()
         self._head: NodeId | None = None
         self._reference: Machine | None = None
         self._following: dict[NodeId, asyncio.Task[None]] = {}
@@ -80,6 +84,8 @@ class Measurements:
         self._tried = {ends for ends in self._tried if ends <= present}
         heads = [node for node, entry in listed.items() if _HEAD in entry["Resources"]]
         self._head = min(heads or listed, default=None)
+        if len(listed) > 1:
+            self._read_now.set()
         for node in self._following.keys() - listed.keys():
             self._following.pop(node).cancel()
             self._readings.pop(node, None)
@@ -113,6 +119,7 @@ class Measurements:
 
     async def first_readings(self) -> None:
         """Wait until every node has been read that answers in time."""
+        self._read_now.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 await self._all_read.wait()
@@ -157,6 +164,9 @@ class Measurements:
         return {node: (self._readings[node].machine, share) for node, share in self._outside.items()}
 
     async def _follow(self, node: NodeId) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._lone_s):
+                await self._read_now.wait()
         for turn in count():
             untimed = self._readings.get(node) is not None and turn % _KERNEL_EVERY
             reading = await _answer(read_node, node, not untimed)

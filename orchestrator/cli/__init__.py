@@ -5,7 +5,7 @@ Here: commands, their output and exit codes. Not here: requests (`client`) and w
 
 import sys
 
-from orchestrator.cli.imports import without_collections
+from orchestrator.imports import without_collections
 
 _INTERRUPTED = 130  # `ExitCode.INTERRUPTED`, which is not imported yet
 

@@ -14,7 +14,6 @@ import typer
 
 from orchestrator.agent_files import load_agents
 from orchestrator.cli.exit_codes import ExitCode, report, reported
-from orchestrator.cli.imports import without_collections
 from orchestrator.cli.options import AsJson, DataDir, SettingsFile, only_given
 from orchestrator.cli.output import console, print_json
 from orchestrator.cli.reload import summary
@@ -22,6 +21,7 @@ from orchestrator.cli.shutdown import ShutdownSignals, StartInterrupted, shutdow
 from orchestrator.cli.terminal import own_terminal
 from orchestrator.config import load_settings
 from orchestrator.errors import CannotStart, InvalidOption, InvalidReload, RayLost
+from orchestrator.imports import without_collections
 from orchestrator.service.addresses import refuse_taken
 from orchestrator.service.child_processes import end_children
 from orchestrator.service.cluster_token import use_token

@@ -12,6 +12,7 @@ from learner.models.learned_costs import LearnedCosts
 from learner.models.plan_examples import plan_example, tool_texts
 from learner.predictor import PlanExample, ToolText, TrainedPlanPredictor
 from learner.snapshot import LearnerSnapshot
+from orchestrator.errors import Unavailable
 from orchestrator.prior_conditions import contention, prior_conditions
 from orchestrator.service.late_times import late_times
 from orchestrator.service.takeovers import takeovers
@@ -116,7 +117,8 @@ class LearnedAdvice:
             self._exchange_task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._exchange_task
-            await self._exchange_once()
+            if self._outcomes or self._examples:  # else it would only wait for a learner that has just been created
+                await self._exchange_once()
 
     async def _exchange(self) -> None:
         while True:
@@ -129,6 +131,10 @@ class LearnedAdvice:
             await self._send(self._learner)
             self._take(await self._learner.snapshot.remote(self._snapshot.number))
             predictor = await self._learner.predictor.remote(self._predictor_number)
+        except Unavailable:  # it starts once the service is ready, and would send this predictor before it is trained
+            if self._predictor is None:
+                self._predictor = await asyncio.to_thread(TrainedPlanPredictor.cold, self._tools)
+            return
         except Exception as error:  # noqa: BLE001 a boundary: an actor or a journal that is away must not end the exchange
             if isinstance(error, RayTaskError):  # the learner failed on them: sending them again would not help
                 self._outcomes, self._examples = [], []

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from orchestrator.service.placement import ServicePlacement
 from orchestrator.settings import IngressMode, Settings
 from planners.agents import Catalog
-from reconciler.runtime.actor import ReconcilerActor
 
 
 @dataclass
@@ -25,13 +24,11 @@ class OpenIngress:
     shut_down: Callable[[], None] = lambda: None
 
 
-def shard_class(settings: Settings) -> type[ReconcilerActor]:
-    """The class of the service's shards: those of a direct ingress answer requests themselves."""
-    if settings.http.ingress is IngressMode.DIRECT:
-        from orchestrator.service.direct_ingress import IngressShard  # noqa: PLC0415 -- FastAPI takes long to import
-
-        return IngressShard
-    return ReconcilerActor
+def modules_of(mode: IngressMode) -> tuple[str, ...]:
+    """What this process imports for an ingress, and for the class of its shards: Serve or FastAPI, which take long."""
+    if mode is IngressMode.SERVE:
+        return "ray.serve", "orchestrator.ingress.deployment", "orchestrator.service.serve_instance"
+    return ("orchestrator.service.ingress_shard_process",)
 
 
 def open_ingress(settings: Settings, catalog: Catalog, placement: ServicePlacement, *, owns_ray: bool) -> OpenIngress:
@@ -62,7 +59,7 @@ def close_after_failure(ingress: OpenIngress, *, owns_ray: bool) -> None:
 
 
 def _through_serve(settings: Settings, catalog: Catalog, placement: ServicePlacement, *, owns_ray: bool) -> OpenIngress:
-    # Imported here: Serve takes a second to import, and a direct ingress does not need it.
+    # Imported here: see `modules_of`.
     from ray import serve  # noqa: PLC0415 (see above)
 
     from orchestrator.ingress.deployment import application  # noqa: PLC0415 (see above)

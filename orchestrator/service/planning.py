@@ -150,9 +150,15 @@ class PlannerActor:
         self._costs = costs
 
 
-def create_planner(settings: Settings, catalog: Any, name: str, scheduling_strategy: Any = None) -> Any:
+def create_planner(
+    settings: Settings,
+    catalog: Any,
+    name: str,
+    scheduling_strategy: Any = None,
+    actor_class: type[PlannerActor] = PlannerActor,
+) -> Any:
     """Start a planner actor and return its handle. ``catalog`` is a Catalog or a reference to one."""
-    options = ray.remote(PlannerActor).options(
+    options = ray.remote(actor_class).options(
         name=name,
         num_cpus=0,
         max_concurrency=_MAX_PLANS,

@@ -23,6 +23,7 @@ from learner.models.plan_examples import plan_example
 from learner.predictor import PlanExample
 from orchestrator.callback_urls import callback_urls
 from orchestrator.drafts import Drafts
+from orchestrator.errors import Unavailable
 from orchestrator.gateway.actor_calls import NAMESPACE
 from orchestrator.gateway.ray_gateway import LEARNER, LIMITS, PLANNER
 from orchestrator.gateway.task_ids import shard_of
@@ -30,6 +31,7 @@ from orchestrator.metrics.journal import JournalMetrics
 from orchestrator.metrics.shard import shard_metrics
 from orchestrator.service.advice import LearnedAdvice
 from orchestrator.service.compiled_kernel import allow_compiled_kernel
+from orchestrator.service.named_actor import NamedActor
 from orchestrator.service.planning import RemotePlanning
 from orchestrator.service.results import log_limits, payload_store, result_cache
 from orchestrator.service_log import ServiceLog
@@ -47,6 +49,8 @@ from reconciler.state.outcomes import Outcome
 
 _PLANS_RESTORED = 2_000
 _OUTCOMES_RESTORED = 50_000
+# By then a service has started, with the cores to itself.
+_MEASURED_AFTER_S = 5.0
 _LOOKUPS, _LOOKUP_PAUSE_S = 100, 0.05
 _log = logging.getLogger(__name__)
 
@@ -88,6 +92,7 @@ class BuildShard:
 
     settings: Settings
     catalog: Catalog
+    learner_is_late: bool = False
 
     async def __call__(self, index: int) -> Shard:
         """Build and start everything a shard needs. If that fails, nothing of it is left: it is tried again soon."""
@@ -119,7 +124,7 @@ class BuildShard:
         started.callback(hosts.cancel)
         metrics, planning_metrics, lag = shard_metrics(index, executor.outages)
         started.callback(lag.stop)
-        learner = await _named(LEARNER) if settings.learner.enabled else None
+        learner = await self._learner()
         journal = await asyncio.to_thread(Journal, settings.journal_url, index, JournalMetrics(metrics.registry, index))
         started.push_async_callback(asyncio.to_thread, journal.close)
         await asyncio.to_thread(self._take_over, journal)
@@ -147,6 +152,12 @@ class BuildShard:
         shards.append(Shard(ports, journal, metrics, most_live=most_live, on_close=on_close))
         return shards[0]
 
+    async def _learner(self) -> Any | None:
+        """The learner; None if there is none. One that is late is looked up with each exchange until it is there."""
+        if not self.settings.learner.enabled:
+            return None
+        return NamedActor(LEARNER, "the learner") if self.learner_is_late else await _named(LEARNER)
+
     def _cluster(self, executor: RayExecutor, shards: Iterable[Shard]) -> RayCluster:
         """The cluster, which tells executor and shards of lost nodes."""
 
@@ -163,7 +174,7 @@ class BuildShard:
             on_healed=executor.stop_leftovers,
             refresh_s=settings.refresh_s,
             node_timeout_s=settings.node_timeout_s,
-            measurements=Measurements(executor.held) if settings.measure else None,
+            measurements=Measurements(executor.held, lone_s=_MEASURED_AFTER_S) if settings.measure else None,
         )
 
     def _executor(self, catalog: Catalog, limits: AdmissionControl, cluster: Callable[[], RayCluster]) -> RayExecutor:
@@ -248,7 +259,7 @@ async def _restored(learner: Any, journal: Journal) -> None:
         return
     try:
         await learner.restore.remote(*kept)
-    except RayError as error:
+    except (RayError, Unavailable) as error:
         _log.warning("the learner is away and learns later what the journal holds: %s", type(error).__name__)
 
 

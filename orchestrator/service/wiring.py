@@ -1,6 +1,5 @@
 """The composition root: starts and connects all parts of the service, and shuts them down."""
 
-import functools
 import logging
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -9,26 +8,20 @@ from typing import Any
 
 import ray
 
-from actors.executor.central_limits import create_limits
-from learner.actor import create as create_learner
-from learner.models.plan_examples import tool_texts
 from orchestrator.errors import CannotStart
 from orchestrator.gateway.actor_calls import NAMESPACE
-from orchestrator.gateway.ray_gateway import LEARNER, LIMITS, PLANNER, shard_name
+from orchestrator.gateway.ray_gateway import PLANNER
+from orchestrator.imports import imported_meanwhile
 from orchestrator.reload import Reloaded
 from orchestrator.service.addresses import refuse_taken, with_addresses
 from orchestrator.service.data_folder import make_folder
-from orchestrator.service.open_ingress import OpenIngress, close_after_failure, open_ingress, shard_class
+from orchestrator.service.open_ingress import OpenIngress, close_after_failure, modules_of, open_ingress
 from orchestrator.service.placement import refuse_client_with_files, service_placement
-from orchestrator.service.planning import create_planner
 from orchestrator.service.ray_connection import connect
 from orchestrator.service.reloading import read_anew, reload_actors
-from orchestrator.service.shard_builder import BuildShard
-from orchestrator.service_log import ServiceLog
 from orchestrator.settings import IngressMode, Settings
 from planners.agents import Catalog
 from reconciler.log_context import log_place
-from reconciler.runtime.actor import create
 
 _log = logging.getLogger(__name__)
 
@@ -98,24 +91,26 @@ def start(
     make_folder(settings.data_dir)
     refuse_client_with_files(settings)
     settings = with_addresses(settings)
-    with connecting or nullcontext():
+    # Ray mostly waits for its own processes while it starts.
+    imports = imported_meanwhile("orchestrator.service.service_actors", *modules_of(settings.http.ingress))
+    with imports, connecting or nullcontext():
         owns_ray = connect(settings.cluster)
     if not owns_ray:
         _refuse_second_service()
     if settings.http.ingress is IngressMode.DIRECT and settings.reconciler.shards > 1:
         refuse_taken(settings.http)
     placement = service_placement(settings)
-    strategy = placement.scheduling_strategy
-    # Ray can restart an actor only while the references of its arguments are held (ray #53727).
-    references = [ray.put(catalog), ray.put(tool_texts(catalog)), ray.put(BuildShard(settings, catalog))]
+    from orchestrator.service.service_actors import ServiceActors  # noqa: PLC0415 (see above)
+
+    service = ServiceActors(settings, catalog, placement.scheduling_strategy)
     # The first actors get the processes that Ray has started already, and a service waits longest for its shards.
-    actor_class, indices = shard_class(settings), range(settings.reconciler.shards)
-    shards = [create(references[2], index, shard_name(index), strategy, actor_class) for index in indices]
-    actors = _service_actors(settings, references, strategy)
+    shards = service.shards()
+    actors = service.others()
     starting = [shard.start.remote() for shard in shards]
     ingress = open_ingress(settings, catalog, placement, owns_ray=owns_ray)
     try:
         resumed = _under_way(starting, actors[0])
+        actors.extend(service.late())
     except BaseException:  # also of a signal
         close_after_failure(ingress, owns_ray=owns_ray)
         raise
@@ -127,7 +122,7 @@ def start(
         owns_ray=owns_ray,
         planner=actors[0],
         actors=actors,
-        references=references,
+        references=service.references,
     )
 
 
@@ -139,24 +134,6 @@ def _under_way(starting: list[Any], planner: Any) -> int:
     except ray.exceptions.RayError as error:
         raise _cannot_start_a_shard(error) from error
     return resumed
-
-
-def _service_actors(settings: Settings, references: list[Any], strategy: Any) -> list[Any]:
-    """The planner, then what the shards share besides it. ``references``: the catalog, then the texts of its tools."""
-    actors = [create_planner(settings, references[0], PLANNER, strategy)]
-    if settings.learner.enabled:
-        actors.append(
-            create_learner(
-                LEARNER,
-                folder=settings.models_folder,
-                tools=references[1],
-                scheduling_strategy=strategy,
-                prepare=functools.partial(ServiceLog.of(settings).install, "learner"),
-            )
-        )
-    if settings.reconciler.shards > 1:
-        actors.append(create_limits(references[0], LIMITS, strategy, seats=settings.reconciler.shards))
-    return actors
 
 
 def _cannot_start_a_shard(error: Exception) -> CannotStart:

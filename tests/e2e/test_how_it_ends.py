@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from polling import until
 
+from benchmarks.service_process import url_of
 from orchestrator.client.client import Client
 
 from .conftest import Service, assert_gone, clean_environment, family, restart
@@ -46,6 +48,26 @@ def test_a_signal_while_the_service_starts_ends_it_and_leaves_no_process(tmp_pat
 
     assert process.returncode == 130, told
     assert told == "Forerun has stopped before it was ready.\n"
+    assert_gone(started)
+
+
+@pytest.mark.parametrize("ingress", ["direct", "serve"])
+def test_a_service_that_ends_as_soon_as_it_is_ready_leaves_no_process(tmp_path: Path, ingress):
+    """Its learner starts only then."""
+    command = [sys.executable, "-m", "orchestrator.cli", "up", "--json", "--port", "0", "--num-cpus", "1"]
+    command += ["--ingress", ingress, "--data-dir", str(tmp_path)]
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, stdout=subprocess.PIPE, text=True, env=clean_environment(), start_new_session=True
+    ) as process:
+        try:
+            url = url_of(process)
+            assert httpx.get(f"{url}/readyz", timeout=_GUARD_S, trust_env=False).is_success
+            started = family(process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=_GUARD_S)
+
+    assert process.returncode == 0
     assert_gone(started)
 
 

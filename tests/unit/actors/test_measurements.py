@@ -83,3 +83,20 @@ async def test_a_node_runs_containers_as_was_last_tried(asked: list[tuple[str, s
 
     assert measurements.containers() == frozenset()
     await measurements.stop()
+
+
+async def test_a_lone_node_is_read_later_unless_somebody_waits_or_another_one_joins(asked: list[tuple[str, str]]):
+    """A reading starts a process, on the cores that the service is starting on."""
+    lone, awaited, joined = (Measurements(lone_s=3600.0) for _ in range(3))
+    for measurements in (lone, awaited, joined):
+        await measured(measurements, HEAD)
+    assert asked == []
+
+    await awaited.first_readings()
+    assert asked == [("read", "head")]
+    await measured(joined, HEAD, BESIDE)
+    assert sorted(asked[1:]) == [("read", "beside"), ("read", "head")]
+
+    for measurements in (lone, awaited, joined):
+        await measurements.stop()
+    assert asked.count(("read", "head")) == 2

@@ -8,7 +8,9 @@ from plan_examples import examples
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
 from learner.actor import LearnerActor
+from orchestrator.errors import Unavailable
 from orchestrator.service.advice import LearnedAdvice
+from orchestrator.service.named_actor import NamedActor
 from orchestrator.settings import Settings
 from planners.agents import AgentSpec, Catalog
 
@@ -168,3 +170,66 @@ async def test_a_restarted_learner_gets_the_tools_of_the_newest_catalog(advice, 
     await advice._exchange_once()
 
     assert [tool.name for tool in learner.actor._learner._tools] == ["summarise"]
+
+
+@pytest.fixture
+def started(learner):
+    """The actors that have been created, by name."""
+    return {}
+
+
+@pytest.fixture
+def late(started):
+    """A handle of a learner that is created once the service is ready."""
+    return NamedActor("learner", "the learner", lambda name: _registered(started, name))
+
+
+def _registered(started, name):
+    if name not in started:
+        raise ValueError(name)  # as Ray
+    return started[name]
+
+
+async def test_a_shard_guesses_before_its_learner_has_started_and_sends_it_what_has_happened(
+    late, started, learner, journal
+):
+    async def restore(handle):
+        await handle.restore.remote(*journal)
+
+    advice = LearnedAdvice(Settings(), late, None, restore)
+    advice.reload(offering("translate", "summarise"))
+    advice.record(OUTCOMES[10:])
+    await advice._exchange_once()
+    guessed = {step for guess in advice.predict("summarise the report", 3) for step in guess.steps}
+
+    started["learner"] = learner
+    await advice._exchange_once()
+
+    assert "summarise" in guessed
+    assert learner.actor.status().outcomes == 30
+    assert (advice._outcomes, advice._predictor_number) == ([], learner.actor.predictor()[0])
+
+
+async def test_who_asks_for_a_learner_that_has_not_started_hears_so(late, started, learner):
+    advice = LearnedAdvice(Settings(), late, None, None)
+
+    with pytest.raises(Unavailable, match="the learner has not started yet"):
+        await advice.status()
+
+    started["learner"] = learner
+    assert (await advice.status())["enabled"]
+
+
+async def test_a_shard_that_stops_with_nothing_to_send_does_not_wait_for_its_learner(learner):
+    asked = []
+
+    def find(name):
+        asked.append(name)
+        raise ValueError(name)
+
+    advice = LearnedAdvice(Settings(), NamedActor("learner", "the learner", find), None, None)
+    advice.start()
+    await asyncio.sleep(0)
+    await advice.stop()
+
+    assert asked == ["learner"]  # by the exchange that was under way

@@ -242,7 +242,12 @@ _SOLVER = ("ortools", "pandas")
     ("process", "others_need"),
     [
         ("orchestrator.cli.app", ("ray", *_TRAINING, *_SOLVER)),
-        ("orchestrator.service.wiring", (*_TRAINING, *_SOLVER)),
+        (
+            "orchestrator.service.wiring",
+            ("fastapi", "reconciler.runtime.actor", "planners.optimal", *_TRAINING, *_SOLVER),
+        ),
+        ("orchestrator.service.service_actors", ("fastapi", *_TRAINING, *_SOLVER)),
+        ("orchestrator.ingress.deployment", ("orchestrator.ingress.app", "lightgbm", "ortools")),
         ("orchestrator.service.shard_builder, orchestrator.service.direct_ingress", (*_TRAINING, *_SOLVER)),
         ("orchestrator.service.planning", (*_TRAINING, *_SOLVER)),  # imports the solver once the service runs
         ("learner.actor", (*_TRAINING, *_SOLVER)),  # trains, but not while the service starts

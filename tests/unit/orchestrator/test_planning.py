@@ -114,6 +114,7 @@ def _unknown_catalog() -> RayTaskError:
 def test_what_a_planner_was_started_with_is_not_collected_while_plans_wait(monkeypatch, tmp_path):
     """A full collection came after every 45 plans, and held up those that were streaming in for 0.25 s."""
     monkeypatch.setattr(ServiceLog, "install", lambda _self, _process: None)
+    gc.unfreeze()  # the command line, which another test may have run in this process, has frozen all modules
     frozen = gc.get_freeze_count()
 
     try:
