@@ -186,8 +186,9 @@ class SessionPlace:
         return [session.task for session in dropped]
 
     def _dismiss(self, session: WorkerSession) -> None:
+        """End a session. Until its Ray task has ended it counts: Ray would start another process for one more."""
+        session.gone = True
         session.let_go()
-        self.leave(session)
 
     def _leave(self, session: WorkerSession) -> None:
         session.gone = True
@@ -214,7 +215,7 @@ class SessionPlace:
             await _within(_LAST_WORDS_S, session.closed)
         if starting:
             self._fail_waiting(NeverBegan(lost) if isinstance(lost, PROCESS_LOST) else lost)
-        if not session.gone:
+        if session.number in self._sessions:
             self.leave(session)
         session.fail(lost)
 

@@ -78,6 +78,22 @@ async def test_a_session_ends_after_a_while_so_that_others_have_a_turn(here, mon
     assert here.tasks()[0].got == ["t.1", None]
 
 
+async def test_another_session_is_asked_for_once_the_task_of_one_that_is_over_has_ended(here, monkeypatch):
+    """Else Ray would start another process, as the one that it has is not free yet."""
+    await here.begun("t.1")
+    await here.begun("t.2")
+    waiting = asyncio.ensure_future(here.run("t.3"))
+    monkeypatch.setattr(worker_sessions, "LEASE_S", -1.0)
+
+    here.tasks()[0].returns("t.1")
+    await until(lambda: here.tasks()[0].got == ["t.1", None])
+    assert len(here.tasks()) == 2
+    here.tasks()[0].ends()
+
+    await until(lambda: len(here.tasks()) == 3)
+    waiting.cancel()
+
+
 async def test_a_session_that_has_nothing_to_do_for_a_while_ends(here, monkeypatch):
     monkeypatch.setattr(worker_sessions, "LINGER_S", 0.0)
 
