@@ -103,7 +103,7 @@ def started(folder: Path, url: str, llm: ScriptedLLM) -> live_service.Service:
         "FORERUN_DATA_DIR": str(folder),
         "FORERUN_LLM__BASE_URL": llm.base_url,
         "FORERUN_LLM__MODEL": llm.model,
-        "FORERUN_LLM__STALL_S": "1",
+        "FORERUN_LLM__STALL_S": "10",
         "FORERUN_LLM__MAX_RETRIES": "0",
         "FORERUN_LLM__MAX_REPAIRS": "0",
     }

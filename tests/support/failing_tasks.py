@@ -122,6 +122,6 @@ CASES = {
         {"goal": "answer with http_500"}, ("answered with HTTP 500",), ("the LLM scripted-llm",), "try again"
     ),
     "provider of the planner stalls": Case(
-        {"goal": "answer with stall"}, ("stalled: no token for 1 s",), ("the LLM scripted-llm",), "try again"
+        {"goal": "answer with stall"}, ("stalled: no token for 10 s",), ("the LLM scripted-llm",), "try again"
     ),
 }
