@@ -71,15 +71,21 @@ class HostExecutor(FencedExecutor):
         watched = idle_limit_s(order, agent) is not None or order.cached or order.mailbox is not None
         return not watched and self._limits.admits(agent)
 
-    def _send(self, hosted: HostedAttempt, agent: AgentSpec, host: RunningHost) -> None:
+    def _taken(self, hosted: HostedAttempt, agent: AgentSpec) -> tuple[Invocation, BoundInputs] | None:
+        """The call and inputs of an attempt without an asyncio task. None: they cannot be made, and it got a task."""
         order = hosted.order
         self._live[hosted.task][order.attempt] = hosted
         try:
             bound = self._outputs.bound(hosted.task, order.inputs)
-            call = self._calls.bound(hosted.task, order, agent, bound, self.catalog)
+            return self._calls.bound(hosted.task, order, agent, bound, self.catalog), bound
         except Exception:  # noqa: BLE001 -- the asyncio task meets the same error, and reports it as the attempt's end
             self._wait_for(hosted)
+            return None
+
+    def _send(self, hosted: HostedAttempt, agent: AgentSpec, host: RunningHost) -> None:
+        if (taken := self._taken(hosted, agent)) is None:
             return
+        call, bound = taken
         hosted.stage, hosted.handle = Stage.HOST, host.link
         host.attempts += 1
         hosted.sent, hosted.returned = host, self._took_end

@@ -68,19 +68,14 @@ class SessionExecutor(HostExecutor):
         return place if known and self._is_simple(order, agent) else None
 
     def _queue(self, hosted: HostedAttempt, agent: AgentSpec, place: SessionPlace) -> None:
-        order = hosted.order
-        self._live[hosted.task][order.attempt] = hosted
-        try:
-            bound = self._outputs.bound(hosted.task, order.inputs)
-            call = self._calls.bound(hosted.task, order, agent, bound, self.catalog)
-        except Exception:  # noqa: BLE001 -- the asyncio task meets the same error, and reports it as the attempt's end
-            self._wait_for(hosted)
+        if (taken := self._taken(hosted, agent)) is None:
             return
+        call, bound = taken
         if bound.blobs:
             self._wait_for(hosted)
             return
         if call.logs is not None:
-            self._hosts.follow(order.node)
+            self._hosts.follow(hosted.order.node)
         hosted.stage, hosted.returned = Stage.RESOURCES, self._took_session_end
         hosted.sent = QueuedAttempt(self, hosted, call, place, limit_s(agent, call))
         place.request(hosted.sent)

@@ -134,7 +134,7 @@ def assert_gone(pids: set[int]) -> None:
     """No process of an ended service is left. Those that it has killed take a moment on a busy machine."""
     end_s = time.monotonic() + _END_S
     while alive(pids) and time.monotonic() < end_s:
-        time.sleep(_LOOK_S)
+        time.sleep(_LOOK_S)  # they are children of Ray's, which nothing tells us of
     left = {pid: _command(pid) for pid in pids if alive({pid})}
     assert left == {}
 
